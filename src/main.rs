@@ -1,0 +1,3 @@
+//! The `idlescope` command: everything is in the library.
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! The pure middle: from a request to a plan, from observations to a verdict. No socket, no clock, no randomness of
+//! its own.
+//!
+//! - [`plan`]: which holds, how many connections, packets, bytes and how long;
+//! - [`planner`]: the state machine that asks for actions and handles observations (drain rule);
+//! - [`findings`]: what was found, in the shape that the report and the summary CSV need.
+
+pub mod findings;
+pub mod plan;
+pub mod planner;
+
+pub use findings::{Doubt, Findings, Progress, Recommendation, SpeakerFindings, Step, Verdict};
+pub use plan::{Cost, Plan, PlanError, Request, Rung};
+pub use planner::{Planner, Strategy};

@@ -1,0 +1,42 @@
+//! One hold, decided: a row of the holds CSV without the columns of the run.
+
+use super::{Cause, Experiment, FirstSpeaker, HoldId, Outcome, Refresh};
+use crate::time::{Duration, Instant};
+
+/// A decided hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HoldRecord {
+    /// Its name in this run.
+    pub hold: HoldId,
+    /// When its silence started, in run time; the start of the run where it never opened.
+    pub silent_since: Instant,
+    /// What it was for.
+    pub experiment: Experiment,
+    /// Who broke the silence, or was to break it.
+    pub first_speaker: FirstSpeaker,
+    /// What was sent during the hold.
+    pub refresh: Refresh,
+    /// How often, where something was sent.
+    pub interval: Option<Duration>,
+    /// The silence before the test (where a refresh was sent, the whole hold). For a dead hold this is the age of the
+    /// try that could still have been answered; for an unasked end, the age at the end.
+    pub silence: Duration,
+    /// Which repetition of the same length, from 0.
+    pub replicate: u32,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The judgement, where there is one.
+    pub cause: Option<Cause>,
+    /// Confidence in the outcome, 0 to 1.
+    pub confidence: f64,
+    /// When a FIN, RST or ICMP was seen, counted from the start of the silence.
+    pub ended_after: Option<Duration>,
+    /// Whether that ending came unasked: no test had been started, so its time is exact.
+    pub unasked: bool,
+    /// Round-trip time of this connection's handshake.
+    pub rtt: Option<Duration>,
+    /// Local port.
+    pub local_port: Option<u16>,
+    /// The hop that was looked at, for `locate`.
+    pub hop: Option<u8>,
+}

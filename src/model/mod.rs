@@ -1,0 +1,19 @@
+//! The nouns of the product, without behaviour that needs a clock or a socket.
+//!
+//! - [`words`]: small closed vocabularies (experiment, outcome, first speaker, …) exactly as they stand in the CSV;
+//! - [`action`]: what the planner asks an engine to do;
+//! - [`observation`]: what an engine saw, and when; facts, never judgements;
+//! - [`hold`]: the record of one hold, decided;
+//! - [`target`]: what the user named, parsed.
+
+pub mod action;
+pub mod hold;
+pub mod observation;
+pub mod target;
+pub mod words;
+
+pub use action::{Action, HoldId, Output, Tries};
+pub use hold::HoldRecord;
+pub use observation::{Fact, Observation, Witness};
+pub use target::Target;
+pub use words::{Cause, Cliff, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Transport};

@@ -1,0 +1,81 @@
+//! What an engine saw. A failed probe is an observation; an `Err` of an engine means "could not measure".
+
+use super::{Ending, HoldId};
+use crate::time::{Duration, Instant};
+
+/// A fact with the instant at which it was seen (not necessarily now).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// When it was seen, in run time of this host.
+    pub at: Instant,
+    /// The connection it is about; `None` for facts about this host.
+    pub hold: Option<HoldId>,
+    /// What was seen.
+    pub fact: Fact,
+}
+
+/// Which end saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Witness {
+    /// This host.
+    Client,
+    /// The reflector, which told us over its control connection.
+    Reflector,
+}
+
+/// What can be seen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// The connection is established and silent.
+    Opened {
+        /// When the last segment of its opening was sent or received here: the start of the silence.
+        silent_since: Instant,
+        /// Round-trip time of the handshake.
+        rtt: Duration,
+        /// The local port; 0 where there is none (simulation).
+        local_port: u16,
+    },
+    /// The connection could not be opened.
+    OpenFailed {
+        /// The call, the address and what the kernel said.
+        error: String,
+        /// Whether the target answered "no" (refused, reset) rather than nothing.
+        refused: bool,
+    },
+    /// Try number `nth` (from 0) of a test has left. For a push by the reflector, `at` is when its word of it arrived
+    /// here: the push itself would have been here by then.
+    Tried {
+        /// Which try.
+        nth: u8,
+    },
+    /// The test reached the other end and its answer came back: proof of life in both directions. `at` is when the
+    /// push (server first) or the answer (client first) arrived here.
+    Answered,
+    /// The server's push arrived here, but our answer was not reported back by the reflector: one direction is dead.
+    HalfAnswered,
+    /// The connection ended. Unasked if no test of it is under way; then `at` (client's witness) is exact.
+    Ended {
+        /// FIN, RST or ICMP.
+        how: Ending,
+        /// Who saw it.
+        witness: Witness,
+    },
+    /// The answer to `Beat`.
+    Echo {
+        /// Of the question.
+        seq: u32,
+        /// When the question was sent.
+        sent: Instant,
+    },
+    /// The reflector's whole service is gone (its control channel ended and cannot be opened again): tests that need
+    /// it cannot be asked for any more.
+    ServiceLost {
+        /// The call, the address and what was said.
+        error: String,
+    },
+    /// This host slept; everything that was open meanwhile is in doubt.
+    Suspended {
+        /// For how long.
+        slept: Duration,
+    },
+}

@@ -246,12 +246,16 @@ fn assert_about(measured: Duration, expected: Duration) {
 
 fn haproxy_closes_both_sides_of_an_idle_connection_on_time() {
     let lab = plain();
-    let echo = echo_server(&lab, 4001);
+    let (echo, ends) = echo_server(&lab, 4001);
     let haproxy = HaProxy::both(echo, MEMORY).start(&lab);
     let client = dial(&lab, haproxy.address).unwrap();
     say(&client, b"ping");
     hears(&client, b"ping");
-    assert_about(closed_after(&client, clock::now()), MEMORY);
+    let last_word = clock::now();
+    assert_about(closed_after(&client, last_word), MEMORY);
+    let end = ends.iter().find(|end| end.echoed > 0).unwrap();
+    assert_about(end.at.duration_since(last_word), MEMORY);
+    assert!(end.how.is_ok(), "{end:?}");
 }
 
 fn nginx_closes_an_idle_connection_on_time() {
@@ -268,7 +272,7 @@ fn nginx_closes_an_idle_connection_on_time() {
 
 fn nginx_as_a_proxy_closes_an_idle_connection_on_time() {
     let lab = plain();
-    let echo = echo_server(&lab, 4002);
+    let (echo, _ends) = echo_server(&lab, 4002);
     let nginx = NginxStream {
         to: echo,
         timeout: MEMORY,
@@ -310,7 +314,7 @@ fn a_program_runs_inside_and_ends_with_the_lab() {
 
 fn a_dropped_lab_leaves_no_namespace_and_no_program() {
     let lab = nat(true);
-    let echo = echo_server(&lab, 4003);
+    let (echo, _ends) = echo_server(&lab, 4003);
     let haproxy = HaProxy::both(echo, MEMORY).start(&lab);
     let (inodes, program) = (inodes(&lab), haproxy.id());
     drop(haproxy);
@@ -384,7 +388,7 @@ fn role_hold() {
         Ok(lab) => lab,
         Err(error) => return println!("{error}"),
     };
-    let echo = echo_server(&lab, 4004);
+    let (echo, _ends) = echo_server(&lab, 4004);
     let haproxy = HaProxy::both(echo, MEMORY).start(&lab);
     let nginx = Nginx { keepalive: MEMORY }.start(&lab);
     let sleeper = lab.command_in(Host::Client, sleep()).unwrap();

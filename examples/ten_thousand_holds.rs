@@ -34,11 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The reflector: says its address on standard output and serves until standard input ends.
 async fn serve() -> Result<(), Box<dyn Error>> {
-    let reflector = Reflector::bind(ServeConfig {
-        listen: vec!["127.0.0.1:0".parse()?],
-        secret: None,
-        limits: Limits::default(),
-    })?;
+    let reflector =
+        Reflector::bind(ServeConfig { listen: vec!["127.0.0.1:0".parse()?], secret: None, limits: Limits::default() })?;
     println!("{}", reflector.local_addrs()[0]);
     let (ended, wait) = tokio::sync::oneshot::channel::<()>();
     std::thread::spawn(move || {
@@ -55,11 +52,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
 
 async fn measure(holds: u32) -> Result<(), Box<dyn Error>> {
     ensure_file_limit(holds)?;
-    let mut child = Command::new(std::env::current_exe()?)
-        .arg("serve")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut child =
+        Command::new(std::env::current_exe()?).arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let mut address = String::new();
     BufReader::new(child.stdout.take().ok_or("no output of the reflector")?).read_line(&mut address)?;
 
@@ -77,25 +71,14 @@ async fn measure(holds: u32) -> Result<(), Box<dyn Error>> {
 
     let experiment = Experiment::Ladder;
     let start = clock.now();
-    let opened = paced(&mut engine, &clock, holds, OPEN_RATE, |hold| Action::Open {
-        hold,
-        experiment,
-    })
-    .await;
+    let opened = paced(&mut engine, &clock, holds, OPEN_RATE, |hold| Action::Open { hold, experiment }).await;
     let took = clock.now().since(start);
-    let count = opened
-        .iter()
-        .filter(|(_, fact)| matches!(fact, Fact::Opened { .. }))
-        .count();
+    let count = opened.iter().filter(|(_, fact)| matches!(fact, Fact::Opened { .. })).count();
     if let Some((_, failed)) = opened.iter().find(|(_, fact)| matches!(fact, Fact::OpenFailed { .. })) {
         return Err(format!("only {count} of {holds} connections opened: {failed:?}").into());
     }
     drop(opened);
-    println!(
-        "{count} holds opened in {:.1} s, {:.0} a second asked",
-        took.as_secs_f64(),
-        OPEN_RATE
-    );
+    println!("{count} holds opened in {:.1} s, {:.0} a second asked", took.as_secs_f64(), OPEN_RATE);
 
     engine.observe(clock.now() + Duration::from_secs(2)).await;
     let after = (resident("self")?, resident(&child.id().to_string())?);
@@ -107,28 +90,16 @@ async fn measure(holds: u32) -> Result<(), Box<dyn Error>> {
     );
 
     let start = clock.now();
-    let tries = Tries {
-        count: 2,
-        spacing: Duration::from_secs(5),
-    };
+    let tries = Tries { count: 2, spacing: Duration::from_secs(5) };
     let speaker = FirstSpeaker::Server;
-    let seen = paced(&mut engine, &clock, holds, TEST_RATE, |hold| Action::Test {
-        hold,
-        speaker,
-        tries,
-    })
-    .await;
+    let seen = paced(&mut engine, &clock, holds, TEST_RATE, |hold| Action::Test { hold, speaker, tries }).await;
     let mut late: Vec<Duration> = seen
         .iter()
         .filter(|((_, _), fact)| *fact == Fact::Answered)
         .map(|((hold, at), _)| at.since(due(start, *hold, TEST_RATE)))
         .collect();
     late.sort_unstable();
-    let at = |share: f64| {
-        late.get(((late.len() as f64 - 1.0) * share) as usize)
-            .copied()
-            .unwrap_or_default()
-    };
+    let at = |share: f64| late.get(((late.len() as f64 - 1.0) * share) as usize).copied().unwrap_or_default();
     println!(
         "{} of {holds} pushes arrived and were confirmed, {TEST_RATE} a second; after the instant asked for: median {:.2} ms, 99th percentile {:.2} ms, worst {:.2} ms",
         late.len(),
@@ -164,11 +135,7 @@ async fn paced(
             engine.perform(action(HoldId(next)));
             next += 1;
         }
-        let until = if next < holds {
-            due(start, HoldId(next), rate)
-        } else {
-            give_up
-        };
+        let until = if next < holds { due(start, HoldId(next), rate) } else { give_up };
         if let Some(observation) = engine.observe(until).await
             && let Some(hold) = observation.hold
             && !matches!(observation.fact, Fact::Tried { .. })
@@ -182,10 +149,7 @@ async fn paced(
 /// Resident memory of a process, in bytes (`proc_pid_status(5)`).
 fn resident(process: &str) -> Result<u64, Box<dyn Error>> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .ok_or("no VmRSS in /proc/…/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS in /proc/…/status")?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kib * 1024)
 }

@@ -18,18 +18,11 @@ use std::net::TcpStream;
 const MS: Duration = Duration::from_millis(1);
 
 fn limits() -> Limits {
-    Limits {
-        hello: 300 * MS,
-        ..Limits::default()
-    }
+    Limits { hello: 300 * MS, ..Limits::default() }
 }
 
 fn push(count: u8) -> Order {
-    Order::Push {
-        after: Duration::ZERO,
-        count,
-        spacing: MS,
-    }
+    Order::Push { after: Duration::ZERO, count, spacing: MS }
 }
 
 /// What the reflector sends to somebody who writes `bytes` and waits, and whether it closes.
@@ -63,10 +56,7 @@ fn garbage_half_frames_and_slow_senders_get_no_word_and_harm_nobody() {
         }
         client::pause(20 * MS);
     }
-    honest.service.send(Frame::Command {
-        hold: 1,
-        order: push(1),
-    });
+    honest.service.send(Frame::Command { hold: 1, order: push(1) });
     assert_eq!(honest.holds[0].receive(), Some(Frame::Push { nth: 0 }));
     drop((slow, honest));
     let stats = served.stop();
@@ -75,11 +65,7 @@ fn garbage_half_frames_and_slow_senders_get_no_word_and_harm_nobody() {
 
 #[test]
 fn a_crowd_of_silent_strangers_does_not_keep_a_client_out() {
-    let crowded = Limits {
-        greetings: 8,
-        hello: Duration::from_secs(30),
-        ..Limits::default()
-    };
+    let crowded = Limits { greetings: 8, hello: Duration::from_secs(30), ..Limits::default() };
     let served = Served::with("127.0.0.1:0", None, crowded);
     let crowd: Vec<_> = (0..32).map(|_| TcpStream::connect(served.address).unwrap()).collect();
     let mut honest = Run::open(&served);
@@ -99,10 +85,7 @@ fn one_run_cannot_touch_the_connections_of_another() {
         assert_eq!(other.service.receive(), Some(Frame::Gone { hold: 1 }), "{order:?}");
     }
     // Nor by speaking on its own connection about another one.
-    other.holds[0].send(Frame::Command {
-        hold: 1,
-        order: push(3),
-    });
+    other.holds[0].send(Frame::Command { hold: 1, order: push(3) });
     assert_eq!(other.holds[0].receive(), None, "out of turn: closed");
     assert!(one.holds[0].is_silent_for(100 * MS));
 }
@@ -127,10 +110,7 @@ fn a_connection_joins_a_run_only_with_its_key_and_each_name_only_once() {
     assert_eq!(refused(again), Refusal::HoldTaken);
     // Not even when the first of that name is gone: a recorded hello opens nothing.
     drop(run.holds.pop());
-    let ended = Frame::Ended {
-        hold: 1,
-        how: How::Closed,
-    };
+    let ended = Frame::Ended { hold: 1, how: How::Closed };
     assert_eq!(run.service.receive(), Some(ended));
     let replayed = Client::hello(&served, Some(b"secret"), Role::Hold, run.token, 1);
     assert_eq!(refused(replayed), Refusal::HoldTaken);
@@ -138,12 +118,7 @@ fn a_connection_joins_a_run_only_with_its_key_and_each_name_only_once() {
 
 #[test]
 fn limits_are_enforced_with_a_word() {
-    let few = Limits {
-        connections: 6,
-        per_run: 2,
-        runs: 2,
-        ..Limits::default()
-    };
+    let few = Limits { connections: 6, per_run: 2, runs: 2, ..Limits::default() };
     let served = Served::with("127.0.0.1:0", None, few);
     let refusal = |mut client: Client| match client.receive() {
         Some(Frame::Refused { why }) => Some(why),
@@ -152,10 +127,7 @@ fn limits_are_enforced_with_a_word() {
     let mut one = Run::open(&served);
     one.join(1);
     one.join(2);
-    assert_eq!(
-        refusal(Client::hello(&served, None, Role::Hold, one.token, 3)),
-        Some(Refusal::RunFull)
-    );
+    assert_eq!(refusal(Client::hello(&served, None, Role::Hold, one.token, 3)), Some(Refusal::RunFull));
     let mut two = Run::open(&served);
     two.join(1);
     assert_eq!(Run::try_open(&served, None).err(), Some(Refusal::Full), "a third run");
@@ -170,10 +142,7 @@ fn limits_are_enforced_with_a_word() {
 
 #[test]
 fn a_client_that_never_confirms_its_reports_loses_its_run_before_it_fills_the_memory() {
-    let small = Limits {
-        memory: 16 << 10,
-        ..Limits::default()
-    };
+    let small = Limits { memory: 16 << 10, ..Limits::default() };
     let served = Served::with("127.0.0.1:0", None, small);
     let mut greedy = Run::open(&served);
     greedy.join(1);
@@ -186,19 +155,13 @@ fn a_client_that_never_confirms_its_reports_loses_its_run_before_it_fills_the_me
         }
     }
     assert_eq!(greedy.holds[0].receive(), None, "closed");
-    modest.service.send(Frame::Command {
-        hold: 1,
-        order: push(1),
-    });
+    modest.service.send(Frame::Command { hold: 1, order: push(1) });
     assert_eq!(modest.holds[0].receive(), Some(Frame::Push { nth: 0 }));
 }
 
 #[test]
 fn a_connection_that_lives_too_long_is_closed() {
-    let brief = Limits {
-        hold: 200 * MS,
-        ..Limits::default()
-    };
+    let brief = Limits { hold: 200 * MS, ..Limits::default() };
     let served = Served::with("127.0.0.1:0", None, brief);
     let mut run = Run::open(&served);
     run.join(1);
@@ -208,10 +171,7 @@ fn a_connection_that_lives_too_long_is_closed() {
 
 #[test]
 fn a_run_whose_client_is_gone_is_forgotten_after_its_time() {
-    let brief = Limits {
-        run: 200 * MS,
-        ..Limits::default()
-    };
+    let brief = Limits { run: 200 * MS, ..Limits::default() };
     let served = Served::with("127.0.0.1:0", None, brief);
     let mut run = Run::open(&served);
     run.join(1);
@@ -226,18 +186,12 @@ fn reports_made_while_the_service_channel_was_away_are_not_lost() {
     let mut run = Run::open(&served);
     run.join(1);
     run.join(2);
-    run.service.send(Frame::Command {
-        hold: 1,
-        order: push(1),
-    });
+    run.service.send(Frame::Command { hold: 1, order: push(1) });
     assert_eq!(run.service.receive(), Some(Frame::Pushed { hold: 1, nth: 0 }));
     run.service.abandon();
     client::pause(50 * MS);
     // A hold may be commanded on itself.
-    run.holds[1].send(Frame::Command {
-        hold: 2,
-        order: push(1),
-    });
+    run.holds[1].send(Frame::Command { hold: 2, order: push(1) });
     assert_eq!(run.holds[1].receive(), Some(Frame::Push { nth: 0 }));
     run.holds[1].send(Frame::Answer { nth: 0 });
     let welcome = run.reopen(&served, 1);
@@ -261,19 +215,7 @@ fn a_client_that_is_reset_during_a_push_is_reported_with_how_it_ended() {
     run.holds.clear();
     let mut ends = [run.service.receive().unwrap(), run.service.receive().unwrap()];
     ends.sort_by_key(|end| format!("{end:?}"));
-    assert_eq!(
-        ends,
-        [
-            Frame::Ended {
-                hold: 1,
-                how: How::Reset
-            },
-            Frame::Ended {
-                hold: 2,
-                how: How::Closed
-            },
-        ]
-    );
+    assert_eq!(ends, [Frame::Ended { hold: 1, how: How::Reset }, Frame::Ended { hold: 2, how: How::Closed },]);
 }
 
 #[test]
@@ -284,10 +226,7 @@ fn it_never_sends_more_than_it_received_plus_the_pushes() {
     for hold in 1..=20 {
         run.join(hold);
         // All pushes are wanted, so none is answered before the last.
-        run.service.send(Frame::Command {
-            hold,
-            order: push(MAX_PUSHES),
-        });
+        run.service.send(Frame::Command { hold, order: push(MAX_PUSHES) });
         let client = run.holds.last_mut().unwrap();
         for nth in 0..MAX_PUSHES {
             let before = client.received;
@@ -299,26 +238,11 @@ fn it_never_sends_more_than_it_received_plus_the_pushes() {
         client.send(Frame::Try { nth: 0 });
         assert_eq!(client.receive(), Some(Frame::TryEcho { nth: 0 }));
         // Nothing of this is worth a second push or a second report.
-        client.send(Frame::Command {
-            hold,
-            order: push(MAX_PUSHES),
-        });
-        run.service.send(Frame::Command {
-            hold,
-            order: push(MAX_PUSHES),
-        });
-        run.service.send(Frame::Command {
-            hold,
-            order: Order::Report,
-        });
-        run.service.send(Frame::Command {
-            hold: 1000,
-            order: Order::Close,
-        });
-        run.service.send(Frame::Command {
-            hold: 1000,
-            order: Order::Silent,
-        });
+        client.send(Frame::Command { hold, order: push(MAX_PUSHES) });
+        run.service.send(Frame::Command { hold, order: push(MAX_PUSHES) });
+        run.service.send(Frame::Command { hold, order: Order::Report });
+        run.service.send(Frame::Command { hold: 1000, order: Order::Close });
+        run.service.send(Frame::Command { hold: 1000, order: Order::Silent });
         for seq in 0..3 {
             run.service.send(Frame::Beat { seq, seen: 0 });
         }
@@ -331,10 +255,7 @@ fn it_never_sends_more_than_it_received_plus_the_pushes() {
     let (sent, received): (Vec<u64>, Vec<u64>) = names.into_iter().unzip();
     let sent = sent.iter().sum::<u64>() + run.service.sent;
     let received = received.iter().sum::<u64>() + run.service.received;
-    assert!(
-        received <= sent + pushed,
-        "sent {sent}, received {received}, of it pushes {pushed}"
-    );
+    assert!(received <= sent + pushed, "sent {sent}, received {received}, of it pushes {pushed}");
     drop(run);
     let stats = served.stop();
     assert_eq!(stats.pushes, 20 * u64::from(MAX_PUSHES));

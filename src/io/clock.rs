@@ -4,10 +4,7 @@
 //! [`suspended_total`] tells by how much. Wall time is read once, for the record: a clock that is set during the run
 //! moves nothing.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "this module is the clock that everything else asks"
-)]
+#![expect(clippy::disallowed_methods, reason = "this module is the clock that everything else asks")]
 
 use crate::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
@@ -23,10 +20,7 @@ pub struct Clock {
 impl Clock {
     /// Starts a run: its time zero is now.
     pub fn start() -> Self {
-        Self {
-            start: tokio::time::Instant::now(),
-            wall: SystemTime::now(),
-        }
+        Self { start: tokio::time::Instant::now(), wall: SystemTime::now() }
     }
 
     /// The time of the run.
@@ -64,10 +58,7 @@ pub fn suspended_total() -> Duration {
 
 fn since_boot(clock: ClockId) -> Duration {
     let now = clock_gettime(clock);
-    Duration::new(
-        u64::try_from(now.tv_sec).unwrap_or_default(),
-        u32::try_from(now.tv_nsec).unwrap_or_default(),
-    )
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or_default(), u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -79,10 +70,7 @@ mod tests {
         let clock = Clock::start();
         assert_eq!(clock.wall(Instant::ZERO), clock.wall_start());
         let later = Instant::from_secs_f64(90.0);
-        assert_eq!(
-            clock.wall(later).duration_since(clock.wall_start()).unwrap(),
-            Duration::from_secs(90)
-        );
+        assert_eq!(clock.wall(later).duration_since(clock.wall_start()).unwrap(), Duration::from_secs(90));
     }
 
     #[test]

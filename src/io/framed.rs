@@ -24,10 +24,7 @@ pub(super) struct Inbox {
 
 impl Inbox {
     pub(super) fn with_codec(codec: FrameCodec) -> Self {
-        Self {
-            codec,
-            ..Self::default()
-        }
+        Self { codec, ..Self::default() }
     }
 
     /// A frame that has been read already.
@@ -69,12 +66,7 @@ impl Inbox {
 
     /// What has arrived and is no frame, as text for a person.
     pub(super) fn glimpse(&self) -> String {
-        self.bytes
-            .iter()
-            .take(24)
-            .flat_map(|b| std::ascii::escape_default(*b))
-            .map(char::from)
-            .collect()
+        self.bytes.iter().take(24).flat_map(|b| std::ascii::escape_default(*b)).map(char::from).collect()
     }
 }
 

@@ -12,10 +12,7 @@ pub fn raise_file_limit() -> u32 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let as_count = |limit: Option<u64>| limit.map_or(u32::MAX, |n| u32::try_from(n).unwrap_or(u32::MAX));
     if as_count(current) < as_count(maximum) {
-        let raised = Rlimit {
-            current: maximum,
-            maximum,
-        };
+        let raised = Rlimit { current: maximum, maximum };
         if setrlimit(Resource::Nofile, raised).is_ok() {
             return as_count(maximum);
         }
@@ -28,11 +25,7 @@ pub fn ensure_file_limit(connections: u32) -> Result<(), EngineError> {
     let limit = raise_file_limit();
     let needed = connections.saturating_add(OTHER_FILES);
     if needed > limit {
-        return Err(EngineError::FileLimit {
-            connections,
-            needed,
-            limit,
-        });
+        return Err(EngineError::FileLimit { connections, needed, limit });
     }
     Ok(())
 }

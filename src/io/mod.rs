@@ -30,10 +30,7 @@ use crate::time::Instant;
 
 /// Performs actions on real or simulated connections and reports what was seen. Never judges: how long to wait for an
 /// answer, and what its absence means, is the planner's.
-#[allow(
-    async_fn_in_trait,
-    reason = "engines run on one thread, nothing needs their futures to be Send"
-)]
+#[allow(async_fn_in_trait, reason = "engines run on one thread, nothing needs their futures to be Send")]
 pub trait Engine {
     /// Starts `action`. Never blocks and never fails: what comes of it are observations.
     fn perform(&mut self, action: Action);

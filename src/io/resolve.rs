@@ -84,12 +84,7 @@ pub async fn resolve(target: &Target, family: Family) -> Result<Vec<SocketAddr>,
     let (kept, other): (Vec<_>, Vec<_>) = all.into_iter().partition(keep);
     if kept.is_empty() {
         let found = other.iter().map(|a| a.ip().to_string()).collect::<Vec<_>>().join(", ");
-        return Err(ResolveError::Family {
-            host: host(),
-            wanted,
-            found,
-            flag,
-        });
+        return Err(ResolveError::Family { host: host(), wanted, found, flag });
     }
     Ok(kept)
 }
@@ -100,11 +95,7 @@ mod tests {
     use crate::model::target::Scheme;
 
     fn target(host: &str) -> Target {
-        Target {
-            scheme: Scheme::Tcp,
-            host: host.to_owned(),
-            port: 443,
-        }
+        Target { scheme: Scheme::Tcp, host: host.to_owned(), port: 443 }
     }
 
     #[tokio::test]
@@ -118,10 +109,7 @@ mod tests {
     #[tokio::test]
     async fn the_wrong_family_is_told_with_the_flag_that_asked_for_it() {
         let error = resolve(&target("192.0.2.7"), Family::V6).await.unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "`192.0.2.7` has no IPv6 address, only 192.0.2.7: leave out -6, or give another name"
-        );
+        assert_eq!(error, "`192.0.2.7` has no IPv6 address, only 192.0.2.7: leave out -6, or give another name");
     }
 
     #[tokio::test]

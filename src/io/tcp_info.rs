@@ -70,11 +70,7 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
 /// When something that the kernel received `ago` and that we saw `now` really arrived. The kernel's word counts only
 /// where it is clearly earlier: its clock ticks in jiffies (up to 10 ms), ours in nanoseconds.
 pub(super) fn arrived(now: Instant, ago: Duration) -> Instant {
-    if ago > Duration::from_millis(10) {
-        now.saturating_sub(ago)
-    } else {
-        now
-    }
+    if ago > Duration::from_millis(10) { now.saturating_sub(ago) } else { now }
 }
 
 #[cfg(test)]
@@ -87,10 +83,7 @@ mod tests {
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let info = TcpInfo::of(&client).unwrap();
         assert_eq!(info.state, 1);
-        assert!(
-            info.rtt > Duration::ZERO && info.rtt < Duration::from_secs(1),
-            "{info:?}"
-        );
+        assert!(info.rtt > Duration::ZERO && info.rtt < Duration::from_secs(1), "{info:?}");
         assert!(info.segs_in >= 1 && info.segs_out >= 1, "{info:?}");
     }
 

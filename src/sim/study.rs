@@ -61,6 +61,11 @@ pub fn is_right(case: &Case) -> bool {
     }
 }
 
+/// Whether an expiry is claimed where there is none, or wholly before the true one.
+pub fn is_false(case: &Case) -> bool {
+    case.measured && score::is_false(case)
+}
+
 /// Whether the answer took long: more than 8 % beyond the expiry, 10 s apart.
 pub fn is_slow(case: &Case) -> bool {
     score::wall(case).is_some_and(|wall| wall > 1.08)

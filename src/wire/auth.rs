@@ -79,21 +79,13 @@ impl RunKey {
             Purpose::Welcome => b"welcome",
         };
         // Every part but the first has a fixed length, and no purpose is a prefix of another: the input is unambiguous.
-        let parts: &[&[u8]] = &[
-            purpose,
-            &[seen.role],
-            &seen.hold.to_be_bytes(),
-            &seen.client.0,
-            &seen.server.0,
-        ];
+        let parts: &[&[u8]] = &[purpose, &[seen.role], &seen.hold.to_be_bytes(), &seen.client.0, &seen.server.0];
         Tag(keyed(&self.0, parts))
     }
 }
 
 fn keyed(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
-        unreachable!("HMAC takes keys of any length")
-    };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { unreachable!("HMAC takes keys of any length") };
     for part in parts {
         mac.update(part);
     }
@@ -105,12 +97,7 @@ mod tests {
     use super::*;
 
     fn seen() -> Transcript {
-        Transcript {
-            role: 1,
-            hold: 7,
-            client: Nonce([1; 16]),
-            server: Nonce([2; 16]),
-        }
+        Transcript { role: 1, hold: 7, client: Nonce([1; 16]), server: Nonce([2; 16]) }
     }
 
     #[test]
@@ -118,10 +105,7 @@ mod tests {
         let token = Token([9; 16]);
         let key = RunKey::derive(Some(b"secret"), &token);
         let tag = key.tag(Purpose::Proof, &seen());
-        assert_eq!(
-            tag,
-            RunKey::derive(Some(b"secret"), &token).tag(Purpose::Proof, &seen())
-        );
+        assert_eq!(tag, RunKey::derive(Some(b"secret"), &token).tag(Purpose::Proof, &seen()));
         let others = [
             RunKey::derive(None, &token).tag(Purpose::Proof, &seen()),
             RunKey::derive(Some(b"secret"), &Token([8; 16])).tag(Purpose::Proof, &seen()),
@@ -129,20 +113,8 @@ mod tests {
             key.tag(Purpose::Hello, &seen()),
             key.tag(Purpose::Proof, &Transcript { role: 2, ..seen() }),
             key.tag(Purpose::Proof, &Transcript { hold: 8, ..seen() }),
-            key.tag(
-                Purpose::Proof,
-                &Transcript {
-                    client: Nonce([3; 16]),
-                    ..seen()
-                },
-            ),
-            key.tag(
-                Purpose::Proof,
-                &Transcript {
-                    server: Nonce([3; 16]),
-                    ..seen()
-                },
-            ),
+            key.tag(Purpose::Proof, &Transcript { client: Nonce([3; 16]), ..seen() }),
+            key.tag(Purpose::Proof, &Transcript { server: Nonce([3; 16]), ..seen() }),
         ];
         assert!(others.iter().all(|other| *other != tag));
     }

@@ -44,12 +44,7 @@ impl Served {
             runtime.shutdown_background();
             stats
         });
-        Self {
-            address,
-            stop: Some(stop),
-            kill: Some(kill),
-            thread: Some(thread),
-        }
+        Self { address, stop: Some(stop), kill: Some(kill), thread: Some(thread) }
     }
 
     pub(crate) fn start() -> Self {
@@ -82,10 +77,7 @@ impl Drop for Served {
 }
 
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// An engine and its clock.
@@ -156,11 +148,7 @@ impl Bench {
     }
 
     pub(crate) fn test(&mut self, hold: u32, speaker: FirstSpeaker, count: u8, spacing: Duration) {
-        self.engine.perform(Action::Test {
-            hold: HoldId(hold),
-            speaker,
-            tries: Tries { count, spacing },
-        });
+        self.engine.perform(Action::Test { hold: HoldId(hold), speaker, tries: Tries { count, spacing } });
     }
 
     pub(crate) fn close(&mut self, hold: u32) {

@@ -40,10 +40,7 @@ fn mute_at(listen: &str) -> (SocketAddr, Receiver<Vec<u8>>) {
     (address, reads)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the services under test are threads of their own"
-)]
+#[expect(clippy::disallowed_methods, reason = "the services under test are threads of their own")]
 fn pause(time: Duration) {
     std::thread::sleep(time);
 }
@@ -84,9 +81,7 @@ async fn a_test_within_the_first_second_waits_for_it() {
     let mut bench = Bench::to(address, Scheme::Tcp).await;
     let silent_since = bench.open(1, Experiment::Ladder).await;
     bench.test(1, FirstSpeaker::Client, 1, Duration::from_secs(1));
-    let tried = bench
-        .find(|seen| matches!(seen.fact, Fact::Tried { .. }).then_some(seen.at))
-        .await;
+    let tried = bench.find(|seen| matches!(seen.fact, Fact::Tried { .. }).then_some(seen.at)).await;
     let silence = tried.since(silent_since);
     assert!(silence >= 990 * MS && silence < 1200 * MS, "{silence:?}");
     bench.find(|seen| (seen.fact == Fact::Answered).then_some(())).await;
@@ -97,9 +92,7 @@ async fn a_fin_and_a_reset_that_nobody_asked_for_are_told_apart_and_are_exact() 
     let address = service(|nth, stream| {
         pause(500 * MS);
         if nth == 1 {
-            socket2::SockRef::from(&stream)
-                .set_linger(Some(Duration::ZERO))
-                .unwrap();
+            socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
         }
     });
     // The engine's first look is connection 0, the holds are 1 and 2.
@@ -108,10 +101,7 @@ async fn a_fin_and_a_reset_that_nobody_asked_for_are_told_apart_and_are_exact() 
         let silent_since = bench.open(hold, Experiment::Ladder).await;
         let (at, how) = bench
             .find(|seen| match about(hold, seen) {
-                Some(Fact::Ended {
-                    how,
-                    witness: Witness::Client,
-                }) => Some((seen.at, *how)),
+                Some(Fact::Ended { how, witness: Witness::Client }) => Some((seen.at, *how)),
                 _ => None,
             })
             .await;
@@ -132,10 +122,7 @@ async fn the_silence_starts_after_the_banner() {
     let began = bench.clock.now();
     let silent_since = bench.open(1, Experiment::Ladder).await;
     assert!(silent_since.since(began) >= 60 * MS, "{:?}", silent_since.since(began));
-    assert!(
-        bench.clock.now().since(silent_since) >= 200 * MS,
-        "the banner had time to go on"
-    );
+    assert!(bench.clock.now().since(silent_since) >= 200 * MS, "the banner had time to go on");
     assert_eq!(bench.next(500 * MS).await, None, "it is opened once");
 }
 
@@ -163,16 +150,7 @@ async fn a_good_bye_before_the_end_does_not_start_the_silence_again() {
     let silent_since = bench.open(1, Experiment::Ladder).await;
     let seen = bench.all(Duration::from_secs(1)).await;
     assert_eq!(seen.len(), 1, "{seen:?}");
-    assert!(
-        matches!(
-            seen[0].fact,
-            Fact::Ended {
-                how: Ending::Closed,
-                ..
-            }
-        ),
-        "{seen:?}"
-    );
+    assert!(matches!(seen[0].fact, Fact::Ended { how: Ending::Closed, .. }), "{seen:?}");
     let age = seen[0].at.since(silent_since);
     assert!(age >= 395 * MS && age < 450 * MS, "{age:?}");
 }
@@ -221,17 +199,9 @@ async fn beats_to_a_plain_service_are_keepalives_and_then_fresh_connections() {
     assert!(after >= 2590 * MS && after < 2700 * MS, "{after:?}");
     let numbers: Vec<_> = echoes.iter().map(|(_, seq, _)| *seq).collect();
     assert!(numbers.len() >= 20, "beats go on after the end: {numbers:?}");
-    assert_eq!(
-        numbers,
-        (0..numbers.len() as u32).collect::<Vec<_>>(),
-        "each comes back once, in order"
-    );
+    assert_eq!(numbers, (0..numbers.len() as u32).collect::<Vec<_>>(), "each comes back once, in order");
     for (at, seq, sent) in &echoes {
-        assert!(
-            at >= sent && at.since(*sent) < 1100 * MS,
-            "beat {seq}: {:?}",
-            at.since(*sent)
-        );
+        assert!(at >= sent && at.since(*sent) < 1100 * MS, "beat {seq}: {:?}", at.since(*sent));
     }
     assert!(echoes.iter().any(|(at, ..)| at.since(opened) > Duration::from_secs(4)));
 }
@@ -254,10 +224,7 @@ async fn a_connection_that_is_refused_later_is_an_observation() {
     let mut bench = Bench::to(listener.local_addr().unwrap(), Scheme::Tcp).await;
     drop(listener);
     let experiment = Experiment::Ladder;
-    bench.engine.perform(Action::Open {
-        hold: HoldId(1),
-        experiment,
-    });
+    bench.engine.perform(Action::Open { hold: HoldId(1), experiment });
     let seen = bench.next(Duration::from_secs(2)).await.unwrap();
     assert!(matches!(&seen.fact, Fact::OpenFailed { refused: true, error } if error.contains("connect 127.0.0.1:")));
 }

@@ -126,14 +126,7 @@ async fn pushes_that_were_asked_for_can_be_taken_back() {
     bench.open(1, Experiment::Ladder).await;
     let after = 200 * MS;
     let spacing = 100 * MS;
-    bench.engine.order(
-        HoldId(1),
-        Order::Push {
-            after,
-            count: 2,
-            spacing,
-        },
-    );
+    bench.engine.order(HoldId(1), Order::Push { after, count: 2, spacing });
     bench.engine.order(HoldId(1), Order::Silent);
     assert_eq!(bench.all(600 * MS).await, []);
 }
@@ -183,26 +176,12 @@ async fn when_the_server_dies_its_holds_end_and_then_its_service_is_lost() {
     let killed = bench.clock.now();
     served.kill();
     let seen = bench.all(Duration::from_secs(5)).await;
-    let ends = seen.iter().filter(|s| {
-        matches!(
-            s.fact,
-            Fact::Ended {
-                witness: Witness::Client,
-                ..
-            }
-        )
-    });
+    let ends = seen.iter().filter(|s| matches!(s.fact, Fact::Ended { witness: Witness::Client, .. }));
     assert_eq!(ends.count(), 20, "{seen:?}");
-    let lost: Vec<_> = seen
-        .iter()
-        .filter(|s| matches!(s.fact, Fact::ServiceLost { .. }))
-        .collect();
+    let lost: Vec<_> = seen.iter().filter(|s| matches!(s.fact, Fact::ServiceLost { .. })).collect();
     assert_eq!(lost.len(), 1, "{seen:?}");
     let after = lost[0].at.since(killed);
-    assert!(
-        after > Duration::from_secs(1) && after < Duration::from_secs(4),
-        "{after:?}"
-    );
+    assert!(after > Duration::from_secs(1) && after < Duration::from_secs(4), "{after:?}");
 }
 
 #[tokio::test]
@@ -228,10 +207,7 @@ async fn two_thousand_holds_at_once_are_all_pushed() {
     let mut bench = Bench::to(served.address, Scheme::Reflector).await;
     for hold in 0..HOLDS {
         let experiment = Experiment::Ladder;
-        bench.engine.perform(Action::Open {
-            hold: HoldId(hold),
-            experiment,
-        });
+        bench.engine.perform(Action::Open { hold: HoldId(hold), experiment });
     }
     for _ in 0..HOLDS {
         bench
@@ -246,11 +222,7 @@ async fn two_thousand_holds_at_once_are_all_pushed() {
     }
     let mut answered = std::collections::BTreeSet::new();
     for _ in 0..HOLDS {
-        answered.insert(
-            bench
-                .find(|seen| (seen.fact == Fact::Answered).then_some(seen.hold))
-                .await,
-        );
+        answered.insert(bench.find(|seen| (seen.fact == Fact::Answered).then_some(seen.hold)).await);
     }
     assert_eq!(answered.len(), HOLDS as usize);
     bench.engine.shutdown().await;

@@ -29,21 +29,13 @@ impl Relay {
                 client.set_nodelay(true).unwrap();
                 server.set_nodelay(true).unwrap();
                 let never = Arc::new(AtomicBool::new(false));
-                let lossy = if nth == 0 {
-                    Arc::clone(&never)
-                } else {
-                    Arc::clone(&lossy)
-                };
+                let lossy = if nth == 0 { Arc::clone(&never) } else { Arc::clone(&lossy) };
                 pass(&client, &server, lossy);
                 pass(&server, &client, never);
                 known.lock().unwrap().push((client, server));
             }
         });
-        Self {
-            address,
-            connections,
-            swallow,
-        }
+        Self { address, connections, swallow }
     }
 
     /// Ends connection `nth` towards both ends.

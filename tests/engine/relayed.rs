@@ -39,10 +39,7 @@ async fn an_answer_that_does_not_get_through_is_half_an_answer() {
     bench.test(1, FirstSpeaker::Server, 2, 100 * MS);
     let seen = bench.all(Duration::from_secs(3)).await;
     let facts: Vec<_> = seen.iter().map(|s| s.fact.clone()).collect();
-    assert_eq!(
-        facts,
-        [Fact::Tried { nth: 0 }, Fact::Tried { nth: 1 }, Fact::HalfAnswered]
-    );
+    assert_eq!(facts, [Fact::Tried { nth: 0 }, Fact::Tried { nth: 1 }, Fact::HalfAnswered]);
     let after = seen[2].at.since(asked);
     assert!(after >= 2000 * MS && after < 2200 * MS, "{after:?}");
 }

@@ -10,10 +10,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio_util::codec::{Decoder, Encoder};
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a client of its own, in a thread that may block"
-)]
+#[expect(clippy::disallowed_methods, reason = "a client of its own, in a thread that may block")]
 pub(crate) fn pause(time: Duration) {
     std::thread::sleep(time);
 }
@@ -27,23 +24,14 @@ fn encoded(frame: Frame) -> BytesMut {
 const NONCE: Nonce = Nonce([5; 16]);
 
 fn hello(key: &RunKey, role: Role, token: Token, hold: u32, seen: u32) -> Frame {
-    let said = Transcript {
-        role: role.code(),
-        hold,
-        client: NONCE,
-        server: Nonce::default(),
-    };
+    let said = Transcript { role: role.code(), hold, client: NONCE, server: Nonce::default() };
     Frame::Hello(Hello {
         role,
         token,
         hold,
         nonce: NONCE,
         seen,
-        tag: if role == Role::Service {
-            Tag::default()
-        } else {
-            key.tag(Purpose::Hello, &said)
-        },
+        tag: if role == Role::Service { Tag::default() } else { key.tag(Purpose::Hello, &said) },
     })
 }
 
@@ -65,12 +53,7 @@ impl Client {
         let stream = TcpStream::connect(served.address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        Self {
-            stream,
-            inbox: BytesMut::new(),
-            sent: 0,
-            received: 0,
-        }
+        Self { stream, inbox: BytesMut::new(), sent: 0, received: 0 }
     }
 
     /// Connects and says hello.
@@ -123,9 +106,7 @@ impl Client {
     }
 
     pub(crate) fn reset_on_drop(&self) {
-        socket2::SockRef::from(&self.stream)
-            .set_linger(Some(Duration::ZERO))
-            .unwrap();
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 }
 
@@ -150,12 +131,7 @@ impl Run {
         static NEXT: AtomicU8 = AtomicU8::new(100);
         let token = Token([NEXT.fetch_add(1, Ordering::Relaxed); 16]);
         let (service, _) = serve(served, secret, token, 0)?;
-        Ok(Self {
-            token,
-            service,
-            holds: Vec::new(),
-            secret: secret.map(<[u8]>::to_vec),
-        })
+        Ok(Self { token, service, holds: Vec::new(), secret: secret.map(<[u8]>::to_vec) })
     }
 
     /// Opens the service channel again, having seen so many reports.
@@ -171,12 +147,7 @@ impl Run {
         let stream = TcpStream::connect(served).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let mut client = Client {
-            stream,
-            inbox: BytesMut::new(),
-            sent: 0,
-            received: 0,
-        };
+        let mut client = Client { stream, inbox: BytesMut::new(), sent: 0, received: 0 };
         let key = RunKey::derive(self.secret.as_deref(), &self.token);
         client.send(hello(&key, Role::Hold, self.token, hold, 0));
         match client.receive() {
@@ -193,12 +164,7 @@ fn serve(served: &Served, secret: Option<&[u8]>, token: Token, seen: u32) -> Res
     let Some(Frame::Challenge { nonce }) = client.receive() else {
         panic!("no challenge");
     };
-    let said = Transcript {
-        role: Role::Service.code(),
-        hold: 0,
-        client: NONCE,
-        server: nonce,
-    };
+    let said = Transcript { role: Role::Service.code(), hold: 0, client: NONCE, server: nonce };
     let tag = key.tag(Purpose::Proof, &said);
     client.send(Frame::Proof { tag });
     match client.receive() {

@@ -27,9 +27,7 @@ pub(super) async fn dial(address: SocketAddr, limit: Duration) -> Result<TcpStre
         Ok(connected) => connected.map_err(|error| DialError::Call("connect", error))?,
         Err(_) => return Err(DialError::TimedOut(limit)),
     };
-    stream
-        .set_nodelay(true)
-        .map_err(|error| DialError::Call("TCP_NODELAY", error))?;
+    stream.set_nodelay(true).map_err(|error| DialError::Call("TCP_NODELAY", error))?;
     Ok(stream)
 }
 
@@ -69,12 +67,7 @@ impl DialError {
         match self {
             Self::Call(call, source) => {
                 if let Some(remedy) = remedy(&source) {
-                    EngineError::Local {
-                        call,
-                        address,
-                        source,
-                        remedy,
-                    }
+                    EngineError::Local { call, address, source, remedy }
                 } else if source.raw_os_error() == Some(libc::ECONNREFUSED) {
                     EngineError::Refused { address }
                 } else {

@@ -15,19 +15,9 @@ pub(super) enum Event {
     /// About a connection, in the planner's words already.
     Fact { hold: HoldId, at: Instant, fact: Fact },
     /// A connection is established.
-    Opened {
-        link: Arc<Link>,
-        watch: AbortHandle,
-        at: Instant,
-        silent_since: Instant,
-        rtt: Duration,
-    },
+    Opened { link: Arc<Link>, watch: AbortHandle, at: Instant, silent_since: Instant, rtt: Duration },
     /// The peer broke the silence unasked; it began again at `silent_since`.
-    Disturbed {
-        hold: HoldId,
-        at: Instant,
-        silent_since: Instant,
-    },
+    Disturbed { hold: HoldId, at: Instant, silent_since: Instant },
     /// A push arrived, and was answered.
     Push { hold: HoldId, at: Instant },
     /// A beat came back.

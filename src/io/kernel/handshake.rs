@@ -21,24 +21,12 @@ pub(super) async fn handshake(
     seen: u32,
 ) -> Result<Welcome, EngineError> {
     let client = session.nonce()?;
-    let mut said = Transcript {
-        role: role.code(),
-        hold,
-        client,
-        server: Nonce::default(),
-    };
+    let mut said = Transcript { role: role.code(), hold, client, server: Nonce::default() };
     let tag = match role {
         Role::Service => Tag::default(),
         Role::Hold | Role::Control => session.key.tag(Purpose::Hello, &said),
     };
-    let hello = Hello {
-        role,
-        token: session.token,
-        hold,
-        nonce: client,
-        seen,
-        tag,
-    };
+    let hello = Hello { role, token: session.token, hold, nonce: client, seen, tag };
     let _ = set_tcp_quickack(stream, true);
     send(session, stream, Frame::Hello(hello))?;
     if role == Role::Service {
@@ -54,29 +42,18 @@ pub(super) async fn handshake(
     match frame {
         // Whoever does not have the secret cannot welcome us.
         Frame::Welcome(welcome) if welcome.tag == session.key.tag(Purpose::Welcome, &said) => Ok(welcome),
-        Frame::Welcome(_) => Err(EngineError::WrongSecret {
-            address: session.config.address,
-        }),
+        Frame::Welcome(_) => Err(EngineError::WrongSecret { address: session.config.address }),
         other => Err(unexpected(session, &other)),
     }
 }
 
 /// The error for a peer that never says anything we understand.
 pub(super) fn mute(session: &Session) -> EngineError {
-    strange(
-        session,
-        format!(
-            "it does not answer our hello within {:.1} s",
-            session.config.open_timeout.as_secs_f64()
-        ),
-    )
+    strange(session, format!("it does not answer our hello within {:.1} s", session.config.open_timeout.as_secs_f64()))
 }
 
 fn strange(session: &Session, seen: String) -> EngineError {
-    EngineError::NotAReflector {
-        address: session.config.address,
-        seen,
-    }
+    EngineError::NotAReflector { address: session.config.address, seen }
 }
 
 fn send(session: &Session, stream: &TcpStream, frame: Frame) -> Result<(), EngineError> {
@@ -90,15 +67,12 @@ async fn next(session: &Session, stream: &TcpStream, inbox: &mut Inbox) -> Resul
     match inbox.next(stream).await {
         Ok(Some(frame)) => Ok(frame),
         Ok(None) => Err(strange(session, "it closed the connection after our hello".to_owned())),
-        Err(FrameError::Version(theirs)) => Err(EngineError::Version {
-            address: session.config.address,
-            theirs,
-            ours: VERSION,
-        }),
-        Err(FrameError::Io(error)) => Err(strange(
-            session,
-            format!("it ended the connection after our hello ({error})"),
-        )),
+        Err(FrameError::Version(theirs)) => {
+            Err(EngineError::Version { address: session.config.address, theirs, ours: VERSION })
+        }
+        Err(FrameError::Io(error)) => {
+            Err(strange(session, format!("it ended the connection after our hello ({error})")))
+        }
         Err(_) => Err(strange(session, format!("it says \"{}\"", inbox.glimpse()))),
     }
 }

@@ -97,11 +97,7 @@ pub(super) async fn test(link: Weak<Link>, tries: Tries) {
                 sent += 1;
             }
         }
-        let pause = if clock.now().since(asked) > LATE {
-            LATE_POLL
-        } else {
-            POLL
-        };
+        let pause = if clock.now().since(asked) > LATE { LATE_POLL } else { POLL };
         clock.sleep(pause).await;
     }
 }
@@ -109,12 +105,7 @@ pub(super) async fn test(link: Weak<Link>, tries: Tries) {
 /// Starts the task that turns beats into keepalives; give it sequence numbers.
 pub(super) fn control(link: Arc<Link>) -> (AbortHandle, UnboundedSender<u32>) {
     let (beats, receiver) = unbounded_channel();
-    let control = Control {
-        clock: link.session.config.clock,
-        link,
-        beats: receiver,
-        waiting: Vec::new(),
-    };
+    let control = Control { clock: link.session.config.clock, link, beats: receiver, waiting: Vec::new() };
     (tokio::spawn(control.run()).abort_handle(), beats)
 }
 

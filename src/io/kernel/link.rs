@@ -166,11 +166,7 @@ pub(super) async fn watch(link: Arc<Link>, mut inbox: Inbox) {
                 }
             }
             Ok(Some(Frame::TryEcho { .. })) => link.answer_seen(arrived(now, link.info().last_data_recv)),
-            Ok(Some(Frame::Echo { seq, .. })) => link.session.emit(Event::Echo {
-                hold: link.hold,
-                at: now,
-                seq,
-            }),
+            Ok(Some(Frame::Echo { seq, .. })) => link.session.emit(Event::Echo { hold: link.hold, at: now, seq }),
             Ok(None) => return link.closed(),
             Err(FrameError::Io(error)) if link.failed(&error) => {}
             // Anything else is not our reflector's: whoever speaks there, nothing is to be learnt from it.

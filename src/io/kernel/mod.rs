@@ -171,22 +171,14 @@ impl KernelEngine {
         let Some(hold) = self.holds.get_mut(&id) else { return };
         let Some(link) = hold.link.clone() else { return };
         if let Some(silent_since) = link.disturbed(now) {
-            self.ready
-                .push_back(translate::opened_again(id, &link, now, silent_since, hold.rtt));
+            self.ready.push_back(translate::opened_again(id, &link, now, silent_since, hold.rtt));
         }
-        let tries = Tries {
-            count: tries.count.clamp(1, MAX_PUSHES),
-            spacing: tries.spacing.clamp(MIN_SPACING, MAX_SPACING),
-        };
+        let tries =
+            Tries { count: tries.count.clamp(1, MAX_PUSHES), spacing: tries.spacing.clamp(MIN_SPACING, MAX_SPACING) };
         match (self.session.config.scheme, speaker) {
-            (Scheme::Reflector, FirstSpeaker::Server) => self.order(
-                id,
-                Order::Push {
-                    after: Duration::ZERO,
-                    count: tries.count,
-                    spacing: tries.spacing,
-                },
-            ),
+            (Scheme::Reflector, FirstSpeaker::Server) => {
+                self.order(id, Order::Push { after: Duration::ZERO, count: tries.count, spacing: tries.spacing })
+            }
             (Scheme::Reflector, FirstSpeaker::Client) => {
                 link.begin_test();
                 let task = link::speak_first(Arc::downgrade(&link), tries);
@@ -300,10 +292,7 @@ async fn watch_for_suspension(session: Arc<Session>) {
         let slept = total.saturating_sub(before);
         if slept > SUSPENDED {
             before = total;
-            session.emit(Event::Host {
-                at: session.config.clock.now(),
-                fact: Fact::Suspended { slept },
-            });
+            session.emit(Event::Host { at: session.config.clock.now(), fact: Fact::Suspended { slept } });
         }
     }
 }

@@ -62,12 +62,6 @@ async fn try_open(session: &Arc<Session>, hold: HoldId, experiment: Experiment) 
     let info = TcpInfo::of(&stream).unwrap_or_default();
     let link = Link::new(hold, Arc::clone(session), stream, info.segs_in);
     let watch = tokio::spawn(link::watch(Arc::clone(&link), inbox)).abort_handle();
-    session.emit(Event::Opened {
-        link,
-        watch,
-        at: now,
-        silent_since: arrived(now, info.last_data_recv),
-        rtt,
-    });
+    session.emit(Event::Opened { link, watch, at: now, silent_since: arrived(now, info.last_data_recv), rtt });
     Ok(())
 }

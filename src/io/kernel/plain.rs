@@ -37,9 +37,7 @@ pub(super) struct Look {
 /// Opens one connection, waits whether the service speaks first, and closes it.
 pub(super) async fn look(config: &EngineConfig) -> Result<Look, EngineError> {
     let began = config.clock.now();
-    let stream = dial(config.address, config.open_timeout)
-        .await
-        .map_err(|error| error.fatal(config))?;
+    let stream = dial(config.address, config.open_timeout).await.map_err(|error| error.fatal(config))?;
     let connected = config.clock.now();
     let rtt = match TcpInfo::of(&stream).unwrap_or_default().rtt {
         rtt if rtt.is_zero() => connected.since(began),
@@ -80,13 +78,7 @@ pub(super) async fn open(
     }
     let link = Link::new(hold, Arc::clone(session), stream, segs_in);
     let watch = tokio::spawn(watch(Arc::clone(&link))).abort_handle();
-    session.emit(Event::Opened {
-        link,
-        watch,
-        at: config.clock.now(),
-        silent_since,
-        rtt,
-    });
+    session.emit(Event::Opened { link, watch, at: config.clock.now(), silent_since, rtt });
 }
 
 /// Drains what arrives until the connection ends.
@@ -109,11 +101,7 @@ async fn watch(link: Arc<Link>) {
                 pause = None;
                 if !link.is_under_test() {
                     let _ = link.disturbed(link.now());
-                    link.session.emit(Event::Disturbed {
-                        hold: link.hold,
-                        at: link.now(),
-                        silent_since: spoke,
-                    });
+                    link.session.emit(Event::Disturbed { hold: link.hold, at: link.now(), silent_since: spoke });
                 }
             }
             Seen::End => return link.closed(),

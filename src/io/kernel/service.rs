@@ -43,9 +43,7 @@ pub(super) struct Channel {
 pub(super) async fn connect(session: &Session, seen: u32) -> Result<Channel, EngineError> {
     let config = &session.config;
     let began = config.clock.now();
-    let stream = dial(config.address, config.open_timeout)
-        .await
-        .map_err(|error| error.fatal(config))?;
+    let stream = dial(config.address, config.open_timeout).await.map_err(|error| error.fatal(config))?;
     let connected = config.clock.now();
     let rtt = match TcpInfo::of(&stream).unwrap_or_default().rtt {
         rtt if rtt.is_zero() => connected.since(began),
@@ -57,12 +55,7 @@ pub(super) async fn connect(session: &Session, seen: u32) -> Result<Channel, Eng
         Ok(welcome) => welcome?,
         Err(_) => return Err(mute(session)),
     };
-    Ok(Channel {
-        stream,
-        inbox,
-        welcome,
-        rtt,
-    })
+    Ok(Channel { stream, inbox, welcome, rtt })
 }
 
 enum Request {
@@ -80,9 +73,7 @@ pub(super) struct Handle {
 
 impl Handle {
     pub(super) fn command(&self, hold: HoldId, order: Order) {
-        let _ = self
-            .requests
-            .send(Request::Command(Frame::Command { hold: hold.0, order }));
+        let _ = self.requests.send(Request::Command(Frame::Command { hold: hold.0, order }));
     }
 
     /// Whether there is a channel now.
@@ -266,8 +257,6 @@ impl Service {
                 Err(_) => last = format!("no answer within {:.1} s", limit.as_secs_f64()),
             }
         }
-        Err(format!(
-            "the service channel to {address} ended ({why}) and could not be opened again: {last}"
-        ))
+        Err(format!("the service channel to {address} ended ({why}) and could not be opened again: {last}"))
     }
 }

@@ -43,13 +43,8 @@ impl Session {
     pub(super) fn new(config: EngineConfig) -> Result<(Self, UnboundedReceiver<Event>), EngineError> {
         let token = Token(random().map_err(|source| no_randomness(&config, source))?);
         let (events, receiver) = unbounded_channel();
-        let session = Self {
-            key: RunKey::derive(config.secret.as_deref(), &token),
-            token,
-            config,
-            banner: None,
-            events,
-        };
+        let session =
+            Self { key: RunKey::derive(config.secret.as_deref(), &token), token, config, banner: None, events };
         Ok((session, receiver))
     }
 
@@ -63,17 +58,10 @@ impl Session {
     }
 
     pub(super) fn nonce(&self) -> Result<Nonce, EngineError> {
-        random()
-            .map(Nonce)
-            .map_err(|source| no_randomness(&self.config, source))
+        random().map(Nonce).map_err(|source| no_randomness(&self.config, source))
     }
 }
 
 fn no_randomness(config: &EngineConfig, source: std::io::Error) -> EngineError {
-    EngineError::Local {
-        call: "getrandom",
-        address: config.address,
-        source,
-        remedy: "",
-    }
+    EngineError::Local { call: "getrandom", address: config.address, source, remedy: "" }
 }

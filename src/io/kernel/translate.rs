@@ -17,13 +17,7 @@ impl KernelEngine {
         let (at, id, fact) = match event {
             Event::Host { at, fact } => return Some(Observation { at, hold: None, fact }),
             Event::Fact { hold, at, fact } => (at, hold, fact),
-            Event::Opened {
-                link,
-                watch,
-                at,
-                silent_since,
-                rtt,
-            } => {
+            Event::Opened { link, watch, at, silent_since, rtt } => {
                 let id = link.hold;
                 let hold = self.holds.get_mut(&id);
                 let Some(hold) = hold else {
@@ -67,11 +61,7 @@ impl KernelEngine {
             Event::Service { at, frame } => return self.reported(at, frame),
         };
         self.holds.get(&id)?;
-        Some(Observation {
-            at,
-            hold: Some(id),
-            fact,
-        })
+        Some(Observation { at, hold: Some(id), fact })
     }
 
     /// The same for a report of the reflector.
@@ -94,11 +84,7 @@ impl KernelEngine {
             _ => return None,
         };
         self.holds.get(&hold)?;
-        Some(Observation {
-            at,
-            hold: Some(hold),
-            fact,
-        })
+        Some(Observation { at, hold: Some(hold), fact })
     }
 
     /// A push whose answer nobody has confirmed in time.
@@ -107,22 +93,14 @@ impl KernelEngine {
         loop {
             let hold = self.confirmations.overdue(now, served)?;
             if self.holds.contains_key(&hold) {
-                return Some(Observation {
-                    at: now,
-                    hold: Some(hold),
-                    fact: Fact::HalfAnswered,
-                });
+                return Some(Observation { at: now, hold: Some(hold), fact: Fact::HalfAnswered });
             }
         }
     }
 }
 
 fn opened_fact(link: &Link, silent_since: Instant, rtt: Duration) -> Fact {
-    Fact::Opened {
-        silent_since,
-        rtt,
-        local_port: link.local_port(),
-    }
+    Fact::Opened { silent_since, rtt, local_port: link.local_port() }
 }
 
 pub(super) fn opened_again(
@@ -132,9 +110,5 @@ pub(super) fn opened_again(
     silent_since: Instant,
     rtt: Duration,
 ) -> Observation {
-    Observation {
-        at,
-        hold: Some(hold),
-        fact: opened_fact(link, silent_since, rtt),
-    }
+    Observation { at, hold: Some(hold), fact: opened_fact(link, silent_since, rtt) }
 }

@@ -86,12 +86,7 @@ async fn greet(shared: &Shared, stream: &TcpStream, inbox: &mut Inbox) -> Result
 }
 
 fn transcript(hello: &Hello, server: Nonce) -> Transcript {
-    Transcript {
-        role: hello.role.code(),
-        hold: hello.hold,
-        client: hello.nonce,
-        server,
-    }
+    Transcript { role: hello.role.code(), hold: hello.hold, client: hello.nonce, server }
 }
 
 /// Gives a connection its place in the run, and welcomes it.

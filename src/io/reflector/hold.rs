@@ -53,15 +53,7 @@ struct State {
 
 impl Hold {
     pub(super) fn new(id: u32, role: Role, run: Arc<Run>, slot: Slot, stream: TcpStream) -> Arc<Self> {
-        Arc::new(Self {
-            id,
-            opened: slot.shared().clock.now(),
-            role,
-            run,
-            slot,
-            stream,
-            state: Mutex::default(),
-        })
+        Arc::new(Self { id, opened: slot.shared().clock.now(), role, run, slot, stream, state: Mutex::default() })
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -159,10 +151,7 @@ impl Hold {
                 }
             }
             Order::Report => {
-                return Some(Frame::Report {
-                    hold: self.id,
-                    traffic: self.traffic(),
-                });
+                return Some(Frame::Report { hold: self.id, traffic: self.traffic() });
             }
         }
         None

@@ -83,9 +83,7 @@ fn try_bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
 
 /// Accepts for ever.
 pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
-    let listener = listener
-        .set_nonblocking(true)
-        .and_then(|()| tokio::net::TcpListener::from_std(listener));
+    let listener = listener.set_nonblocking(true).and_then(|()| tokio::net::TcpListener::from_std(listener));
     let Ok(listener) = listener else {
         return; // only without a runtime, or when epoll has no memory left
     };
@@ -107,10 +105,7 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 fn exhausted(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
-    )
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
 }
 
 #[cfg(test)]

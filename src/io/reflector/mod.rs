@@ -62,11 +62,7 @@ impl Reflector {
     /// Listens on every address of `config`. Raises the limit on open files, and lowers the limits on connections to
     /// what it allows ([`Reflector::limits`]).
     pub fn bind(config: ServeConfig) -> Result<Self, ServeError> {
-        let listeners = config
-            .listen
-            .iter()
-            .map(|at| listen::bind(*at))
-            .collect::<Result<_, _>>()?;
+        let listeners = config.listen.iter().map(|at| listen::bind(*at)).collect::<Result<_, _>>()?;
         Ok(Self {
             listeners,
             secret: config.secret,
@@ -76,11 +72,7 @@ impl Reflector {
 
     /// Serves on a socket that somebody else has bound, in a network namespace for example.
     pub fn from_listener(listener: TcpListener, secret: Option<Vec<u8>>, limits: Limits) -> Self {
-        Self {
-            listeners: vec![listener],
-            secret,
-            limits: limits.within_files(crate::io::limits::raise_file_limit()),
-        }
+        Self { listeners: vec![listener], secret, limits: limits.within_files(crate::io::limits::raise_file_limit()) }
     }
 
     /// Where it listens, with the ports that the kernel chose.

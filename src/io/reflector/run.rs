@@ -43,12 +43,7 @@ const NAME: usize = 8;
 
 impl Run {
     pub(super) fn new(token: Token, key: RunKey) -> Self {
-        Self {
-            token,
-            key,
-            state: Mutex::default(),
-            news: Notify::new(),
-        }
+        Self { token, key, state: Mutex::default(), news: Notify::new() }
     }
 
     /// Makes `hold` one of this run's connections.

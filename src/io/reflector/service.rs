@@ -91,10 +91,7 @@ fn handle(run: &Run, shared: &Shared, frame: Frame) -> Result<Option<Frame>, Ove
     match frame {
         Frame::Beat { seq, seen } => {
             run.confirmed(shared, seen);
-            Ok(Some(Frame::Echo {
-                seq,
-                seen: run.commands(),
-            }))
+            Ok(Some(Frame::Echo { seq, seen: run.commands() }))
         }
         Frame::Command { hold, order } => {
             run.commanded();

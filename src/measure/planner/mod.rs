@@ -360,8 +360,8 @@ impl Planner {
             return;
         }
         let open = self.to_open.is_empty() && self.due.is_empty() && self.testing.is_empty();
-        let opening = self.holds.iter().any(|h| matches!(h.role, Role::Rung(_)) && h.state == State::Opening);
-        if open && !opening {
+        let opening = || self.holds.iter().any(|h| matches!((h.role, &h.state), (Role::Rung(_), State::Opening)));
+        if open && !opening() {
             self.decide();
         }
     }

@@ -42,6 +42,8 @@ pub(super) struct View {
     /// Ended unasked: what is still open besides is no fair sample of the rest.
     pub(super) ended: usize,
     pub(super) exact: bool,
+    /// The longest age found alive below the first death.
+    pub(super) alive: f64,
 }
 
 /// Central share of the posterior that the bracket covers.
@@ -120,7 +122,8 @@ impl Planner {
             .count();
         let ended = samples.iter().filter(|s| s.fate == Fate::Ended).count();
         let deaths = samples.iter().filter(|s| s.is_dead()).count();
-        View { low, high, posterior, deaths, beyond, ended, exact }
+        let alive = samples.iter().filter(|s| !s.is_dead() && s.age < first).map(|s| s.age).fold(0.0, f64::max);
+        View { low, high, posterior, deaths, beyond, ended, exact, alive }
     }
 
     /// What a bracket must not exceed: the resolution asked for, never better than 1 s + 1.2 RTT.
@@ -158,19 +161,27 @@ impl Planner {
         if unsure && older_in_flight == 0 && view.beyond >= SURVIVORS {
             wanted = wanted.max(8);
         }
-        let mut started = self.test_spread(&older, wanted.min(IN_FLIGHT.saturating_sub(in_flight)));
+        // Few of them are asked in portions: deaths seen at different times also tell a step from a sweep.
+        let portion = if older.len() > 4 * SURVIVORS { SURVIVORS } else { (older.len() / 5).max(3) };
+        let mut started = self.test_spread(&older, wanted.min(portion).min(IN_FLIGHT.saturating_sub(in_flight)));
 
         // Inside the gap, and just above it: step or sweep, and how sharp?
         let width = view.high - view.low + self.blur_width();
         let target = self.target_width(view.high);
         let narrow = width <= 0.5 * target || (view.exact && width <= target);
         if !narrow {
-            let inside = self.free_between(view.low, view.high);
-            let n = if tail.ticks == 1 { FIRST_BURST } else { LATER };
-            started += self.test_spread(&inside, n.min(IN_FLIGHT.saturating_sub(in_flight + started)));
-            if tail.ticks > 1 && p.sweep > 0.01 {
+            let room = IN_FLIGHT.saturating_sub(in_flight + started);
+            if tail.ticks == 1 || p.sweep > p.clean {
+                let inside = self.free_between(view.low, view.high);
+                // The first burst leaves some for later: deaths at other times tell a step from a sweep.
+                let n = if tail.ticks == 1 { FIRST_BURST.min(inside.len() / 2 + 1) } else { LATER };
+                started += self.test_spread(&inside, n.min(room));
                 let above = self.free_between(view.high, view.high + 1.0);
-                started += self.test_spread(&above, 2);
+                started += self.test_spread(&above, 2 * usize::from(tail.ticks > 1));
+            } else {
+                // A step, it seems: what has just aged past it is dead if it is one, and lives if it is a sweep.
+                let near = self.free_between(view.alive, view.high + 1.0);
+                started += self.test_spread(&near, LATER.min(room));
             }
         }
         if started > 0 || !self.testing.is_empty() {

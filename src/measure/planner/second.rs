@@ -1,6 +1,6 @@
 //! The second step of a mixture.
 //!
-//! What is left of the connections is spread evenly in log time up to the longest silence of interest, with a third
+//! What is left of the connections is spread evenly in log time up to the longest silence of interest, with two fifths
 //! kept back. A dead one now means either class one (with probability w, the share of the first step) or the second
 //! step. After a run of deaths that luck would explain with less than a quarter, a staged burst asks until luck is
 //! ruled out or a living connection says that it was luck.
@@ -37,12 +37,12 @@ impl Climb {
 }
 
 /// Share of what is left that is kept for the bursts.
-const KEPT: f64 = 0.35;
+const KEPT: f64 = 0.42;
 /// Luck at which a burst is worth its connections (less as the reserve dwindles), after its first stage, and at which
 /// the step is believed. The many looks of one run call for a strict end.
 const SUSPICIOUS: f64 = 0.25;
-const FIRST_STAGE: f64 = 0.02;
-const BELIEVED: f64 = 3e-4;
+const FIRST_STAGE: f64 = 0.03;
+const BELIEVED: f64 = 1e-3;
 /// So many unasked ends show the first class; then this is the chance that an open connection belongs to it all the
 /// same (both announcements lost).
 const SHOWN: usize = 3;

@@ -7,6 +7,7 @@
 //! phase is integrated exactly, and only the period needs a grid.
 
 use super::Density;
+use super::density::Bins;
 use crate::measure::evidence::Sample;
 
 /// The longest period considered, in seconds.
@@ -19,9 +20,12 @@ const STEP: f64 = 0.004;
 const SLOW_STEP: f64 = 0.0015;
 /// Periods up to this are the common ones (seconds), and the prior share of the slower rest.
 const COMMON: f64 = 10.5;
-const SLOW: f64 = 0.15;
+const SLOW: f64 = 0.01;
 /// A period whose weight fell below this share of the heaviest is not looked at again.
 const NEGLIGIBLE: f64 = 1e-7;
+
+/// Starts closer together than this count as equal, seconds.
+const ALIKE: f64 = 0.02;
 
 /// One period that is still possible.
 #[derive(Clone, Copy, Debug)]
@@ -81,15 +85,16 @@ struct Folded {
 impl Sweeps {
     /// Weighs the periods against `sorted` (by age), dead ones below `floor` left out.
     pub(super) fn weigh(&mut self, sorted: &[Sample], floor: f64) -> Swept {
-        let mut density = Density::default();
         let oldest = super::longest_alive(sorted);
         let first_dead = sorted.iter().find(|s| s.is_dead() && s.age >= floor).map_or(f64::INFINITY, |s| s.age);
         if !first_dead.is_finite() || first_dead < oldest - LONGEST {
-            return Swept { density, period: None };
+            return Swept { density: Density::default(), period: None };
         }
+        let mut bins = Bins::over((oldest.min(first_dead) - LONGEST).max(0.0), first_dead);
         let now = sorted.iter().map(Sample::at).fold(0.0, f64::max);
         let (mut best, mut mass, mut moment) = (0.0_f64, 0.0, 0.0);
         let mut weights = Vec::with_capacity(self.periods.len());
+        let (living, gone) = binding(sorted, oldest, first_dead, floor);
         let (mut alive, mut dead) = (Vec::new(), Vec::new());
         for period in &self.periods {
             // A living connection more than a period older than a dead one rules the period out, and no box looks so
@@ -97,8 +102,9 @@ impl Sweeps {
             let s = period.seconds;
             let possible = period.alive && oldest - s <= first_dead && s <= COMMON.max(first_dead / 2.0);
             let weight = if possible {
-                fold(sorted, *period, now, oldest, first_dead, floor, &mut alive, &mut dead);
-                integrate(&alive, &dead, period, &mut density)
+                fold(&living, *period, now, -1.0, &mut alive);
+                fold(&gone, *period, now, 1.0, &mut dead);
+                integrate(&alive, &dead, period, &mut bins)
             } else {
                 0.0
             };
@@ -114,47 +120,49 @@ impl Sweeps {
         if mass <= 0.0 {
             *self = Self::default();
         }
-        Swept { density, period: (mass > 0.0).then(|| moment / mass) }
+        Swept { density: bins.density(), period: (mass > 0.0).then(|| moment / mass) }
     }
 }
 
-/// Folds the samples that can bind for period `s` into it. The grid's half step lets the phase drift with distance
-/// from `now`; each sample is given that much room, so that a true period is never excluded by the grid.
-#[expect(clippy::too_many_arguments, reason = "two buffers are reused over hundreds of periods")]
-fn fold(
-    sorted: &[Sample],
-    period: Period,
-    now: f64,
-    oldest: f64,
-    first_dead: f64,
-    floor: f64,
-    alive: &mut Vec<Folded>,
-    dead: &mut Vec<Folded>,
-) {
+/// The samples that can bind, living and dead. One that was asked later of a connection at least as old says all that
+/// an earlier living one said, and one asked earlier of a connection at least as young all that a later dead one
+/// said. Starts that differ by less than [`ALIKE`] count as equal, which only gives information away.
+fn binding(sorted: &[Sample], oldest: f64, first_dead: f64, floor: f64) -> (Vec<Sample>, Vec<Sample>) {
+    let mut alive: Vec<Sample> = sorted.iter().filter(|s| !s.is_dead() && s.age > oldest - LONGEST).copied().collect();
+    alive.sort_unstable_by(|a, b| b.at().total_cmp(&a.at()));
+    let mut eldest = f64::INFINITY;
+    alive.retain(|s| {
+        let binds = s.start + ALIKE < eldest;
+        eldest = if binds { s.start } else { eldest };
+        binds
+    });
+    let mut dead: Vec<Sample> =
+        sorted.iter().filter(|s| s.is_dead() && s.age >= floor && s.age < first_dead + LONGEST).copied().collect();
+    dead.sort_unstable_by(|a, b| a.at().total_cmp(&b.at()));
+    let mut youngest = f64::NEG_INFINITY;
+    dead.retain(|s| {
+        let binds = s.start - ALIKE > youngest;
+        youngest = if binds { s.start } else { youngest };
+        binds
+    });
+    (alive, dead)
+}
+
+/// Folds `samples` into the period. The grid's half step lets the phase drift with the distance from `now`; each sample
+/// is given that much room, on the side of `sign`, so that a true period is never excluded by the grid.
+fn fold(samples: &[Sample], period: Period, now: f64, sign: f64, into: &mut Vec<Folded>) {
     let s = period.seconds;
-    alive.clear();
-    dead.clear();
-    let from = sorted.partition_point(|x| x.age < (oldest - s).max(0.0).min(first_dead));
-    let to = sorted.partition_point(|x| x.age <= oldest.max(first_dead + s));
-    for sample in &sorted[from..to] {
+    into.clear();
+    into.extend(samples.iter().map(|sample| {
         let back = now - sample.at();
-        let phase = (-back).rem_euclid(s);
-        let room = 0.5 * period.step * back * s;
-        let aged = sample.age - phase;
-        if sample.is_dead() {
-            if sample.age < first_dead + s && sample.age >= floor {
-                dead.push(Folded { phase, aged: aged + room });
-            }
-        } else if sample.age > oldest - s {
-            alive.push(Folded { phase, aged: aged - room });
-        }
-    }
-    alive.sort_unstable_by(|a, b| a.phase.total_cmp(&b.phase));
-    dead.sort_unstable_by(|a, b| a.phase.total_cmp(&b.phase));
+        let phase = s - back + s * (back / s - 1.0).ceil();
+        Folded { phase, aged: sample.age - phase + sign * 0.5 * period.step * back * s }
+    }));
+    into.sort_unstable_by(|a, b| a.phase.total_cmp(&b.phase));
 }
 
 /// Integrates over the phase; spreads what is left over the onset and returns its mass.
-fn integrate(alive: &[Folded], dead: &[Folded], period: &Period, density: &mut Density) -> f64 {
+fn integrate(alive: &[Folded], dead: &[Folded], period: &Period, density: &mut Bins) -> f64 {
     let s = period.seconds;
     // For φ ≤ phase a sample's age at the last look is aged + φ, above its phase it is one period less.
     let above = suffix(alive, f64::NEG_INFINITY, f64::max);
@@ -197,7 +205,7 @@ fn integrate(alive: &[Folded], dead: &[Folded], period: &Period, density: &mut D
 }
 
 /// The sum of two uniform variables is a trapezoid: three uniform pieces come close enough.
-fn spread_sum(density: &mut Density, floor: f64, roof: f64, phi: f64, next: f64, mass: f64) {
+fn spread_sum(density: &mut Bins, floor: f64, roof: f64, phi: f64, next: f64, mass: f64) {
     let (short, long) = ((next - phi).min(roof - floor), (next - phi).max(roof - floor));
     let (from, to) = (floor + phi, roof + next);
     if short < 0.05 * long {

@@ -136,7 +136,7 @@ pub(super) fn both(c: &Case) -> bool {
 }
 
 /// An expiry where there is none, or one that is said to lie wholly below the true onset.
-fn is_false(c: &Case) -> bool {
+pub(super) fn is_false(c: &Case) -> bool {
     c.steps.first().is_some_and(|s| s.1.is_some_and(|high| high < onset(c) * 0.9))
 }
 

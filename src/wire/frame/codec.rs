@@ -76,9 +76,7 @@ impl FrameCodec {
     /// A codec that takes frames of at most `max` bytes (never more than [`MAX_FRAME`], nor less than the longest that
     /// a client needs).
     pub fn with_max(max: usize) -> Self {
-        Self {
-            max: max.clamp(MIN_MAX_FRAME, MAX_FRAME),
-        }
+        Self { max: max.clamp(MIN_MAX_FRAME, MAX_FRAME) }
     }
 }
 
@@ -90,10 +88,9 @@ impl Decoder for FrameCodec {
         let Some(&length) = from.first_chunk::<2>() else {
             // One byte is enough to tell text: no length that we allow begins like that.
             return match from.first() {
-                Some(&high) if usize::from(high) << 8 > self.max => Err(FrameError::Length {
-                    length: usize::from(high) << 8,
-                    max: self.max,
-                }),
+                Some(&high) if usize::from(high) << 8 > self.max => {
+                    Err(FrameError::Length { length: usize::from(high) << 8, max: self.max })
+                }
                 _ => Ok(None),
             };
         };

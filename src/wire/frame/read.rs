@@ -30,52 +30,28 @@ pub(super) fn read(bytes: &[u8]) -> Result<Frame, FrameError> {
             seen: fields.u32()?,
             tag: Tag(fields.array()?),
         }),
-        kind::CHALLENGE => Frame::Challenge {
-            nonce: Nonce(fields.array()?),
-        },
-        kind::PROOF => Frame::Proof {
-            tag: Tag(fields.array()?),
-        },
+        kind::CHALLENGE => Frame::Challenge { nonce: Nonce(fields.array()?) },
+        kind::PROOF => Frame::Proof { tag: Tag(fields.array()?) },
         kind::WELCOME => Frame::Welcome(Welcome {
             resumed: fields.u8()? != 0,
             seen: fields.u32()?,
             hold_limit: fields.u32()?,
             tag: Tag(fields.array()?),
         }),
-        kind::REFUSED => Frame::Refused {
-            why: refusal(fields.u8()?)?,
-        },
-        kind::BEAT => Frame::Beat {
-            seq: fields.u32()?,
-            seen: fields.u32()?,
-        },
-        kind::ECHO => Frame::Echo {
-            seq: fields.u32()?,
-            seen: fields.u32()?,
-        },
+        kind::REFUSED => Frame::Refused { why: refusal(fields.u8()?)? },
+        kind::BEAT => Frame::Beat { seq: fields.u32()?, seen: fields.u32()? },
+        kind::ECHO => Frame::Echo { seq: fields.u32()?, seen: fields.u32()? },
         kind::TRY => Frame::Try { nth: fields.u8()? },
         kind::TRY_ECHO => Frame::TryEcho { nth: fields.u8()? },
         kind::PUSH => Frame::Push { nth: fields.u8()? },
         kind::ANSWER => Frame::Answer { nth: fields.u8()? },
         kind::COMMAND => return command(bytes.len(), &mut fields),
         kind::BYE => Frame::Bye,
-        kind::PUSHED => Frame::Pushed {
-            hold: fields.u32()?,
-            nth: fields.u8()?,
-        },
-        kind::ANSWERED => Frame::Answered {
-            hold: fields.u32()?,
-            nth: fields.u8()?,
-        },
-        kind::ENDED => Frame::Ended {
-            hold: fields.u32()?,
-            how: how(fields.u8()?)?,
-        },
+        kind::PUSHED => Frame::Pushed { hold: fields.u32()?, nth: fields.u8()? },
+        kind::ANSWERED => Frame::Answered { hold: fields.u32()?, nth: fields.u8()? },
+        kind::ENDED => Frame::Ended { hold: fields.u32()?, how: how(fields.u8()?)? },
         kind::GONE => Frame::Gone { hold: fields.u32()? },
-        kind::REPORT => Frame::Report {
-            hold: fields.u32()?,
-            traffic: traffic(&mut fields)?,
-        },
+        kind::REPORT => Frame::Report { hold: fields.u32()?, traffic: traffic(&mut fields)? },
         kind::DRAINING => Frame::Draining,
         other => return Err(FrameError::Kind(other)),
     };
@@ -94,10 +70,7 @@ fn command(length: usize, fields: &mut Fields<'_>) -> Result<Frame, FrameError> 
             let after = fields.duration("the delay of a push", Duration::ZERO, MAX_AFTER)?;
             let count = fields.u8()?;
             if count == 0 || count > MAX_PUSHES {
-                return Err(FrameError::Field {
-                    what: "the number of pushes",
-                    value: count.into(),
-                });
+                return Err(FrameError::Field { what: "the number of pushes", value: count.into() });
             }
             let spacing = fields.duration("the time between pushes", MIN_SPACING, MAX_SPACING)?;
             Order::Push { after, count, spacing }
@@ -111,19 +84,13 @@ fn command(length: usize, fields: &mut Fields<'_>) -> Result<Frame, FrameError> 
     };
     let length = 2 + length;
     if length < order.credit() {
-        return Err(FrameError::Credit {
-            length,
-            credit: order.credit(),
-        });
+        return Err(FrameError::Credit { length, credit: order.credit() });
     }
     Ok(Frame::Command { hold, order })
 }
 
 fn field(what: &'static str, code: u8) -> FrameError {
-    FrameError::Field {
-        what,
-        value: code.into(),
-    }
+    FrameError::Field { what, value: code.into() }
 }
 
 fn role(code: u8) -> Result<Role, FrameError> {
@@ -134,16 +101,11 @@ fn role(code: u8) -> Result<Role, FrameError> {
 }
 
 fn refusal(code: u8) -> Result<Refusal, FrameError> {
-    REFUSALS
-        .get(usize::from(code))
-        .copied()
-        .ok_or_else(|| field("a refusal", code))
+    REFUSALS.get(usize::from(code)).copied().ok_or_else(|| field("a refusal", code))
 }
 
 fn how(code: u8) -> Result<How, FrameError> {
-    HOWS.get(usize::from(code))
-        .copied()
-        .ok_or_else(|| field("an ending", code))
+    HOWS.get(usize::from(code)).copied().ok_or_else(|| field("an ending", code))
 }
 
 fn traffic(fields: &mut Fields<'_>) -> Result<Traffic, FrameError> {

@@ -24,11 +24,7 @@ fn order() -> impl Strategy<Value = Order> {
         Just(Order::StopReading),
         Just(Order::Resume),
         Just(Order::Report),
-        (
-            micros(Duration::ZERO, MAX_AFTER),
-            1..=MAX_PUSHES,
-            micros(MIN_SPACING, MAX_SPACING)
-        )
+        (micros(Duration::ZERO, MAX_AFTER), 1..=MAX_PUSHES, micros(MIN_SPACING, MAX_SPACING))
             .prop_map(|(after, count, spacing)| Order::Push { after, count, spacing }),
     ]
 }
@@ -36,31 +32,20 @@ fn order() -> impl Strategy<Value = Order> {
 fn frame() -> impl Strategy<Value = Frame> {
     let role = prop_oneof![Just(Role::Service), Just(Role::Hold), Just(Role::Control)];
     prop_oneof![
-        (
-            role,
-            any::<[u8; 16]>(),
-            any::<u32>(),
-            any::<[u8; 16]>(),
-            any::<u32>(),
-            any::<[u8; 32]>()
-        )
-            .prop_map(|(role, token, hold, nonce, seen, tag)| Frame::Hello(Hello {
+        (role, any::<[u8; 16]>(), any::<u32>(), any::<[u8; 16]>(), any::<u32>(), any::<[u8; 32]>()).prop_map(
+            |(role, token, hold, nonce, seen, tag)| Frame::Hello(Hello {
                 role,
                 token: Token(token),
                 hold,
                 nonce: Nonce(nonce),
                 seen,
                 tag: Tag(tag),
-            })),
+            })
+        ),
         any::<[u8; 16]>().prop_map(|nonce| Frame::Challenge { nonce: Nonce(nonce) }),
         any::<[u8; 32]>().prop_map(|tag| Frame::Proof { tag: Tag(tag) }),
         (any::<bool>(), any::<u32>(), any::<u32>(), any::<[u8; 32]>()).prop_map(|(resumed, seen, hold_limit, tag)| {
-            Frame::Welcome(Welcome {
-                resumed,
-                seen,
-                hold_limit,
-                tag: Tag(tag),
-            })
+            Frame::Welcome(Welcome { resumed, seen, hold_limit, tag: Tag(tag) })
         }),
         prop::sample::select(&REFUSALS[..]).prop_map(|why| Frame::Refused { why }),
         any::<(u32, u32)>().prop_map(|(seq, seen)| Frame::Beat { seq, seen }),
@@ -145,24 +130,13 @@ fn a_hello_is_longer_than_everything_that_it_entitles_to() {
         seen: 0,
         tag: Tag::default(),
     };
-    let welcome = Welcome {
-        resumed: false,
-        seen: 0,
-        hold_limit: 0,
-        tag: Tag::default(),
-    };
+    let welcome = Welcome { resumed: false, seen: 0, hold_limit: 0, tag: Tag::default() };
     let hello = encoded(Frame::Hello(hello)).len();
     let welcome = encoded(Frame::Welcome(welcome)).len();
-    let challenge = encoded(Frame::Challenge {
-        nonce: Nonce::default(),
-    })
-    .len();
+    let challenge = encoded(Frame::Challenge { nonce: Nonce::default() }).len();
     let proof = encoded(Frame::Proof { tag: Tag::default() }).len();
     let draining = encoded(Frame::Draining).len();
-    assert!(
-        hello >= welcome + 2 * EVENT_LEN,
-        "a hold: welcome, word of an ICMP error, and of its end"
-    );
+    assert!(hello >= welcome + 2 * EVENT_LEN, "a hold: welcome, word of an ICMP error, and of its end");
     assert!(hello >= challenge + EVENT_LEN, "a service channel that is refused");
     assert!(hello + proof >= challenge + welcome + draining, "a service channel");
     assert!(hello >= encoded(Frame::Refused { why: REFUSALS[0] }).len());
@@ -180,14 +154,7 @@ fn the_lengths_of_reports_are_what_the_credit_is_counted_with() {
 
 #[test]
 fn other_protocols_are_told_at_their_first_byte() {
-    for first in [
-        "GET / HTTP/1.1\r\n",
-        "HTTP/1.1 400",
-        "SSH-2.0-x",
-        "220 mail",
-        "\r\n",
-        "\x15\x03\x01",
-    ] {
+    for first in ["GET / HTTP/1.1\r\n", "HTTP/1.1 400", "SSH-2.0-x", "220 mail", "\r\n", "\x15\x03\x01"] {
         let mut inbox = BytesMut::from(&first.as_bytes()[..1]);
         let error = FrameCodec::default().decode(&mut inbox).unwrap_err();
         assert!(matches!(error, FrameError::Length { .. }), "{first:?}: {error}");
@@ -196,32 +163,17 @@ fn other_protocols_are_told_at_their_first_byte() {
 
 #[test]
 fn a_command_that_is_too_short_for_its_reports_is_refused() {
-    let order = Order::Push {
-        after: Duration::ZERO,
-        count: 16,
-        spacing: MIN_SPACING,
-    };
+    let order = Order::Push { after: Duration::ZERO, count: 16, spacing: MIN_SPACING };
     let whole = encoded(Frame::Command { hold: 1, order });
     let mut short = BytesMut::from(&whole[..60]);
     short[..2].copy_from_slice(&58u16.to_be_bytes());
     let error = FrameCodec::default().decode(&mut short).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            FrameError::Credit {
-                length: 60,
-                credit: 136
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, FrameError::Credit { length: 60, credit: 136 }), "{error}");
 }
 
 #[test]
 fn another_version_is_told_from_another_protocol() {
-    let mut bytes = encoded(Frame::Challenge {
-        nonce: Nonce::default(),
-    });
+    let mut bytes = encoded(Frame::Challenge { nonce: Nonce::default() });
     bytes[7] = VERSION + 1;
     let error = FrameCodec::default().decode(&mut bytes.clone()).unwrap_err();
     assert!(matches!(error, FrameError::Version(v) if v == VERSION + 1), "{error}");

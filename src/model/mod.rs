@@ -4,9 +4,11 @@
 //! - [`action`]: what the planner asks an engine to do;
 //! - [`observation`]: what an engine saw, and when; facts, never judgements;
 //! - [`hold`]: the record of one hold, decided;
-//! - [`target`]: what the user named, parsed.
+//! - [`target`]: what the user named, parsed;
+//! - [`duration`]: durations as people write and read them.
 
 pub mod action;
+pub mod duration;
 pub mod hold;
 pub mod observation;
 pub mod target;
@@ -15,5 +17,5 @@ pub mod words;
 pub use action::{Action, HoldId, Output, Tries};
 pub use hold::HoldRecord;
 pub use observation::{Fact, Observation, Witness};
-pub use target::Target;
+pub use target::{Scheme, Target, TargetError};
 pub use words::{Cause, Cliff, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Transport};

@@ -3,11 +3,15 @@
 //!
 //! - [`plan`]: which holds, how many connections, packets, bytes and how long;
 //! - [`planner`]: the state machine that asks for actions and handles observations (drain rule);
+//! - [`evidence`], [`posterior`]: what the holds say, and what the path can be;
 //! - [`findings`]: what was found, in the shape that the report and the summary CSV need.
 
+pub mod ends;
+pub mod evidence;
 pub mod findings;
 pub mod plan;
 pub mod planner;
+pub mod posterior;
 
 pub use findings::{Doubt, Findings, Progress, Recommendation, SpeakerFindings, Step, Verdict};
 pub use plan::{Cost, Plan, PlanError, Request, Rung};

@@ -48,6 +48,8 @@ pub enum Fact {
         /// Which try.
         nth: u8,
     },
+    /// The server's push arrived here, at `at`. Our answer to it is on its way: `Answered` or `HalfAnswered` follows.
+    Heard,
     /// The test reached the other end and its answer came back: proof of life in both directions. `at` is when the
     /// push (server first) or the answer (client first) arrived here.
     Answered,

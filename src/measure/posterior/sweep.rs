@@ -1,0 +1,299 @@
+//! The box that looks only every s seconds: a connection idle since `start` dies at the first look at or after
+//! `start + T`.
+//!
+//! With sweeps at φ + k·s, a connection tested at time t has idled, when the box last looked, for
+//! `e = last look before t - start`; it is dead if e ≥ T and alive if e < T. For a given period every e is a straight
+//! line in φ with one jump (at t mod s), so between the jumps the samples leave T - φ an interval `(A, D)`: the
+//! phase is integrated exactly, and only the period needs a grid.
+
+use super::Density;
+use crate::measure::evidence::Sample;
+
+/// The longest period considered, in seconds.
+pub(super) const LONGEST: f64 = 30.0;
+/// The shortest: below it a sweep disappears in the 1 s that no bracket is better than.
+const SHORTEST: f64 = 0.8;
+/// Step of the grid in looks per second: over the 25 s of samples that bear on the phase, neighbours drift apart by a
+/// tenth of a period.
+const STEP: f64 = 0.004;
+/// Periods up to this are the common ones (seconds), and the prior share of the slower rest.
+const COMMON: f64 = 10.5;
+const SLOW: f64 = 0.15;
+/// A period whose weight fell below this share of the heaviest is not looked at again.
+const NEGLIGIBLE: f64 = 1e-7;
+
+/// One period that is still possible.
+#[derive(Clone, Copy, Debug)]
+struct Period {
+    seconds: f64,
+    prior: f64,
+    alive: bool,
+}
+
+/// The periods still possible. Evidence only ever excludes, so what is excluded stays out.
+#[derive(Clone, Debug)]
+pub struct Sweeps {
+    periods: Vec<Period>,
+}
+
+/// The weight of a sweeping box by its onset.
+pub(super) struct Swept {
+    pub(super) density: Density,
+    pub(super) period: Option<f64>,
+}
+
+impl Default for Sweeps {
+    fn default() -> Self {
+        let (slowest, fastest) = (1.0 / LONGEST, 1.0 / SHORTEST);
+        let count = ((fastest - slowest) / STEP).ceil() as usize;
+        let mut periods: Vec<Period> = (0..=count)
+            .map(|i| {
+                let looks = slowest + STEP * i as f64;
+                // Uniform in s up to the common limit, log-uniform beyond; ds = s² df, ds / s = s df.
+                let s = 1.0 / looks;
+                let prior = if s <= COMMON {
+                    (1.0 - SLOW) * s * s * STEP / (COMMON - SHORTEST)
+                } else {
+                    SLOW * s * STEP / (LONGEST / COMMON).ln()
+                };
+                Period {
+                    seconds: s,
+                    prior,
+                    alive: true,
+                }
+            })
+            .collect();
+        let total: f64 = periods.iter().map(|p| p.prior).sum();
+        periods.iter_mut().for_each(|p| p.prior /= total);
+        Self { periods }
+    }
+}
+
+/// A sample as one period sees it: where in the period it was tested, and its age at the look at φ = 0.
+#[derive(Clone, Copy)]
+struct Folded {
+    phase: f64,
+    aged: f64,
+}
+
+impl Sweeps {
+    /// Weighs the periods against `sorted` (by age), dead ones below `floor` left out.
+    pub(super) fn weigh(&mut self, sorted: &[Sample], floor: f64) -> Swept {
+        let mut density = Density::default();
+        let oldest = super::longest_alive(sorted);
+        let first_dead = sorted
+            .iter()
+            .find(|s| s.is_dead() && s.age >= floor)
+            .map_or(f64::INFINITY, |s| s.age);
+        if !first_dead.is_finite() || first_dead < oldest - LONGEST {
+            return Swept { density, period: None };
+        }
+        let now = sorted.iter().map(Sample::at).fold(0.0, f64::max);
+        let (mut best, mut mass, mut moment) = (0.0_f64, 0.0, 0.0);
+        let mut weights = Vec::with_capacity(self.periods.len());
+        let (mut alive, mut dead) = (Vec::new(), Vec::new());
+        for period in &self.periods {
+            let weight = if period.alive {
+                fold(
+                    sorted,
+                    period.seconds,
+                    now,
+                    oldest,
+                    first_dead,
+                    floor,
+                    &mut alive,
+                    &mut dead,
+                );
+                integrate(&alive, &dead, period, &mut density)
+            } else {
+                0.0
+            };
+            weights.push(weight);
+            best = best.max(weight);
+            mass += weight;
+            moment += weight * period.seconds;
+        }
+        for (period, weight) in self.periods.iter_mut().zip(weights) {
+            period.alive &= weight > best * NEGLIGIBLE;
+        }
+        // Nothing left: the samples contradict every period, but a verdict withdrawn later may bring them back.
+        if mass <= 0.0 {
+            *self = Self::default();
+        }
+        Swept {
+            density,
+            period: (mass > 0.0).then(|| moment / mass),
+        }
+    }
+}
+
+/// Folds the samples that can bind for period `s` into it. The grid's half step lets the phase drift with distance
+/// from `now`; each sample is given that much room, so that a true period is never excluded by the grid.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "two buffers are reused over hundreds of periods"
+)]
+fn fold(
+    sorted: &[Sample],
+    s: f64,
+    now: f64,
+    oldest: f64,
+    first_dead: f64,
+    floor: f64,
+    alive: &mut Vec<Folded>,
+    dead: &mut Vec<Folded>,
+) {
+    alive.clear();
+    dead.clear();
+    let from = sorted.partition_point(|x| x.age <= (oldest - s).max(0.0).min(first_dead));
+    let to = sorted.partition_point(|x| x.age <= oldest.max(first_dead + s));
+    for sample in &sorted[from..to] {
+        let back = now - sample.at();
+        let phase = (-back).rem_euclid(s);
+        let room = 0.5 * STEP * back * s;
+        let aged = sample.age - phase;
+        if sample.is_dead() {
+            if sample.age < first_dead + s && sample.age >= floor {
+                dead.push(Folded {
+                    phase,
+                    aged: aged + room,
+                });
+            }
+        } else if sample.age > oldest - s {
+            alive.push(Folded {
+                phase,
+                aged: aged - room,
+            });
+        }
+    }
+    alive.sort_unstable_by(|a, b| a.phase.total_cmp(&b.phase));
+    dead.sort_unstable_by(|a, b| a.phase.total_cmp(&b.phase));
+}
+
+/// Integrates over the phase; spreads what is left over the onset and returns its mass.
+fn integrate(alive: &[Folded], dead: &[Folded], period: &Period, density: &mut Density) -> f64 {
+    let s = period.seconds;
+    // For φ ≤ phase a sample's age at the last look is aged + φ, above its phase it is one period less.
+    let above = suffix(alive, f64::NEG_INFINITY, f64::max);
+    let dead_above = suffix(dead, f64::INFINITY, f64::min);
+    let (mut i, mut j) = (0, 0);
+    let (mut a_low, mut d_low) = (f64::NEG_INFINITY, f64::INFINITY);
+    let (mut phi, mut mass) = (0.0, 0.0);
+    loop {
+        let next = alive
+            .get(i)
+            .map_or(s, |x| x.phase)
+            .min(dead.get(j).map_or(s, |x| x.phase))
+            .min(s);
+        let floor = above[i].max(a_low);
+        let roof = dead_above[j].min(d_low);
+        if next > phi && roof > floor && roof.is_finite() {
+            // T - φ is in (floor, roof), φ in (phi, next). An onset below zero is none.
+            let floor = floor.max(-phi);
+            let width = roof - floor;
+            if width > 0.0 {
+                let middle = (floor + roof + phi + next) / 2.0;
+                let here = period.prior * (next - phi) / s * width / middle.max(1e-3);
+                spread_sum(density, floor, roof, phi, next, here);
+                mass += here;
+            }
+        }
+        phi = next;
+        if i >= alive.len() && j >= dead.len() {
+            break;
+        }
+        while i < alive.len() && alive[i].phase <= phi {
+            a_low = a_low.max(alive[i].aged - s);
+            i += 1;
+        }
+        while j < dead.len() && dead[j].phase <= phi {
+            d_low = d_low.min(dead[j].aged - s);
+            j += 1;
+        }
+        if phi >= s {
+            break;
+        }
+    }
+    mass
+}
+
+/// The sum of two uniform variables is a trapezoid: three uniform pieces come close enough.
+fn spread_sum(density: &mut Density, floor: f64, roof: f64, phi: f64, next: f64, mass: f64) {
+    let (short, long) = ((next - phi).min(roof - floor), (next - phi).max(roof - floor));
+    let (from, to) = (floor + phi, roof + next);
+    if short < 0.05 * long {
+        density.spread(from + short / 2.0, to - short / 2.0, mass);
+        return;
+    }
+    // Each flank holds short / (2 long) of the mass, most of it on the inner side.
+    let flank = mass * short / (2.0 * long);
+    density.spread(from + short / 3.0, from + short, flank);
+    density.spread(from + short, to - short, mass - 2.0 * flank);
+    density.spread(to - short, to - short / 3.0, flank);
+    if long <= short {
+        density.spread(from + short * 0.9, to - short * 0.9, mass - 2.0 * flank);
+    }
+}
+
+fn suffix(folded: &[Folded], none: f64, pick: fn(f64, f64) -> f64) -> Vec<f64> {
+    let mut best = vec![none; folded.len() + 1];
+    for i in (0..folded.len()).rev() {
+        best[i] = pick(best[i + 1], folded[i].aged);
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::evidence::Fate;
+
+    /// A box of onset `t`, period `s` and phase `phase`, asked at (start, time).
+    fn ask(t: f64, s: f64, phase: f64, probes: &[(f64, f64)]) -> Vec<Sample> {
+        let mut samples: Vec<Sample> = probes
+            .iter()
+            .map(|&(start, at)| {
+                let look = at - (at - phase).rem_euclid(s);
+                let fate = if look - start >= t { Fate::Dead } else { Fate::Alive };
+                Sample {
+                    start,
+                    age: at - start,
+                    fate,
+                }
+            })
+            .collect();
+        samples.sort_by(|a, b| a.age.total_cmp(&b.age));
+        samples
+    }
+
+    #[test]
+    fn the_onset_and_the_period_of_a_sweeping_box_are_found_from_two_seconds_of_looks() {
+        let (t, s, phase) = (100.0, 6.0, 1.3);
+        // Every half second, connections whose ages stand a quarter of a second apart.
+        let mut probes = vec![(0.0, 98.0), (0.0, 99.5)];
+        for tick in 0..30 {
+            let at = 101.0 + 0.5 * f64::from(tick);
+            probes.extend((0..40).map(|i| (at - 97.0 - 0.25 * f64::from(i), at)));
+        }
+        let samples = ask(t, s, phase, &probes);
+        let swept = Sweeps::default().weigh(&samples, 0.0);
+        let [low, high] = swept.density.quantiles([0.0025, 0.9975]).unwrap();
+        assert!(low < t && t < high && high - low < 0.6, "({low}, {high}]");
+        assert!((swept.period.unwrap() - s).abs() < 0.1, "{:?}", swept.period);
+    }
+
+    #[test]
+    fn a_true_period_is_never_excluded_wherever_the_looks_fall() {
+        for i in 0_i32..200 {
+            let s = 1.0 + 0.045 * f64::from(i);
+            let (t, phase) = (40.0 + 0.37 * f64::from(i), 0.61 * f64::from(i));
+            let probes: Vec<(f64, f64)> = (0..300)
+                .map(|k| (0.003 * f64::from(k % 17), t - 12.0 + 0.1 * f64::from(k)))
+                .collect();
+            let samples = ask(t, s, phase, &probes);
+            let swept = Sweeps::default().weigh(&samples, 0.0);
+            let [low, high] = swept.density.quantiles([0.001, 0.999]).unwrap();
+            assert!(low - 0.05 < t && t < high + 0.05, "s {s}, t {t}: ({low}, {high}]");
+        }
+    }
+}

@@ -1,1 +1,284 @@
-//! (being built)
+//! Paths built on this machine, without root, from the kernel's own parts.
+//!
+//! ```text
+//!   client ──────────────────── router ──────────────────── server
+//!   10.77.1.2   10.77.1.1 = to-client   to-server = 10.77.2.1   10.77.2.2
+//!   fd1d:1e5c:77:1::2      …:1::1         …:2::1      …:2::2
+//! ```
+//!
+//! Three network namespaces with veth pairs between them, and on the router the box that the [`LabSpec`] asks for:
+//! nothing, or the kernel's real NAT. Everything lives in threads and file descriptors of this process, has no name
+//! anywhere, and so is gone with the process, `kill -9` included. Nothing of the host's own network is touched, and no
+//! packet leaves the lab.
+//!
+//! An ordinary user's lab lives in a user namespace, which only a process with a single thread may enter: build the
+//! lab, or call [`prepare`], first thing in `main`. Root may build labs at any time and from any thread. Where
+//! namespaces are forbidden, [`LabError`] says by what, and [`relay`] still shows what forgetting looks like.
+
+mod cable;
+mod conntrack;
+mod error;
+mod namespace;
+mod permit;
+mod process;
+pub mod relay;
+mod sys;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::process::Command;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+pub use error::LabError;
+pub use permit::{allowed, prepare};
+pub use process::{Process, find};
+
+use cable::End;
+use namespace::Namespace;
+
+/// A host of the lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Host {
+    /// Where the prober runs.
+    Client,
+    /// Between them, with the box on it.
+    Router,
+    /// Where the reflector runs.
+    Server,
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Client => "client",
+            Self::Router => "router",
+            Self::Server => "server",
+        })
+    }
+}
+
+/// What is on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LabBox {
+    /// A plain router, which forgets nothing.
+    #[default]
+    None,
+    /// The kernel's NAT: the server sees the router's address, and has no route to the client.
+    Nat {
+        /// After how long without packets a connection is forgotten; whole seconds.
+        timeout: Duration,
+        /// Whether a packet from the client revives what was forgotten (`nf_conntrack_tcp_loose`, on by default in
+        /// Linux). Without it such a packet leaves with the client's own address, which nobody can answer.
+        loose: bool,
+    },
+}
+
+/// What a lab is to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LabSpec {
+    /// What is on the way.
+    pub middlebox: LabBox,
+    /// Whether the hosts have IPv6 addresses too; some kernels are built or booted without IPv6.
+    pub ipv6: bool,
+}
+
+impl LabSpec {
+    /// The NAT as Linux has it by default, but forgetting after `timeout`; IPv4.
+    pub const fn nat(timeout: Duration) -> Self {
+        Self {
+            middlebox: LabBox::Nat { timeout, loose: true },
+            ipv6: false,
+        }
+    }
+
+    /// The same lab with IPv6 beside IPv4.
+    pub const fn with_ipv6(self) -> Self {
+        Self { ipv6: true, ..self }
+    }
+}
+
+/// A path between two hosts of this machine's own. See the [module](self).
+#[derive(Debug)]
+pub struct Lab {
+    spec: LabSpec,
+    client: Namespace,
+    router: Namespace,
+    server: Namespace,
+}
+
+/// The client's interface.
+const CLIENT: Plug = Plug {
+    interface: "eth0",
+    network: 1,
+    number: 2,
+};
+/// The router's interface on the client's side.
+const TO_CLIENT: Plug = Plug {
+    interface: "to-client",
+    network: 1,
+    number: 1,
+};
+/// The router's interface on the server's side.
+const TO_SERVER: Plug = Plug {
+    interface: "to-server",
+    network: 2,
+    number: 1,
+};
+/// The server's interface.
+const SERVER: Plug = Plug {
+    interface: "eth0",
+    network: 2,
+    number: 2,
+};
+
+/// Where a cable ends, and how its address is made.
+#[derive(Clone, Copy)]
+struct Plug {
+    interface: &'static str,
+    network: u8,
+    number: u8,
+}
+
+impl Plug {
+    /// In 10.77.0.0/16, and in a unique local network (RFC 4193) whose number spells the name; both exist in the
+    /// lab's namespaces only.
+    const fn end(self, ipv6: bool) -> End {
+        let Self {
+            interface,
+            network,
+            number,
+        } = self;
+        let v6 = Ipv6Addr::new(0xfd1d, 0x1e5c, 0x77, network as u16, 0, 0, 0, number as u16);
+        End {
+            interface,
+            v4: Ipv4Addr::new(10, 77, network, number),
+            v6: if ipv6 { Some(v6) } else { None },
+        }
+    }
+}
+
+impl Lab {
+    /// Builds a lab; takes some 40 ms. See the [module](self) for who may do so when.
+    pub fn build(spec: &LabSpec) -> Result<Self, LabError> {
+        // What can be known beforehand is checked before this process changes.
+        if let LabBox::Nat { timeout, .. } = spec.middlebox {
+            conntrack::whole_seconds(timeout)?;
+            conntrack::nft()?;
+        }
+        permit::prepare()?;
+        let lab = Self {
+            spec: *spec,
+            client: Namespace::new(Host::Client)?,
+            router: Namespace::new(Host::Router)?,
+            server: Namespace::new(Host::Server)?,
+        };
+        lab.wire()?;
+        Ok(lab)
+    }
+
+    fn wire(&self) -> Result<(), LabError> {
+        let Self {
+            spec,
+            client,
+            router,
+            server,
+        } = self;
+        let end = |plug: Plug| plug.end(spec.ipv6);
+        for host in [client, router, server] {
+            cable::loopback_up(host)?;
+            if spec.ipv6 {
+                // A host that has IPv6 switched off passes that on to new namespaces.
+                host.sysctl("net/ipv6/conf/all/disable_ipv6", &0)?;
+                host.sysctl("net/ipv6/conf/default/disable_ipv6", &0)?;
+            }
+        }
+        router.sysctl("net/ipv4/ip_forward", &1)?;
+        if spec.ipv6 {
+            router.sysctl("net/ipv6/conf/all/forwarding", &1)?;
+        }
+        cable::lay((router, end(TO_CLIENT)), (client, end(CLIENT)))?;
+        cable::lay((router, end(TO_SERVER)), (server, end(SERVER)))?;
+        cable::default_route(client, end(TO_CLIENT))?;
+        match spec.middlebox {
+            LabBox::None => cable::default_route(server, end(TO_SERVER)),
+            // Behind a NAT the server cannot know the client's network.
+            LabBox::Nat { timeout, loose } => conntrack::masquerade(router, TO_SERVER.interface, timeout, loose),
+        }
+    }
+
+    /// What this lab is.
+    pub fn spec(&self) -> &LabSpec {
+        &self.spec
+    }
+
+    /// The IPv4 address of `host`; of the router, the one on the client's side.
+    pub fn address(&self, host: Host) -> IpAddr {
+        IpAddr::V4(Self::plug(host).end(false).v4)
+    }
+
+    /// The IPv6 address of `host`, in a lab that has IPv6.
+    pub fn address6(&self, host: Host) -> Option<IpAddr> {
+        Self::plug(host).end(self.spec.ipv6).v6.map(IpAddr::V6)
+    }
+
+    /// The address of the router that the server sees behind a NAT.
+    pub fn outside(&self) -> IpAddr {
+        IpAddr::V4(TO_SERVER.end(false).v4)
+    }
+
+    const fn plug(host: Host) -> Plug {
+        match host {
+            Host::Client => CLIENT,
+            Host::Router => TO_CLIENT,
+            Host::Server => SERVER,
+        }
+    }
+
+    fn namespace(&self, host: Host) -> &Namespace {
+        match host {
+            Host::Client => &self.client,
+            Host::Router => &self.router,
+            Host::Server => &self.server,
+        }
+    }
+
+    /// Runs `f` on a new thread on `host`: every socket and every child process that it makes is there.
+    ///
+    /// # Panics
+    ///
+    /// Where the system refuses a new thread, as [`std::thread::spawn`] does. A thread that may not enter the
+    /// namespace panics itself, which its handle's `join` reports.
+    pub fn run_in<T: Send + 'static>(&self, host: Host, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+        self.namespace(host).spawn(f)
+    }
+
+    /// Starts a program on `host`. It ends with the lab at the latest.
+    pub fn command_in(&self, host: Host, command: Command) -> Result<Process, LabError> {
+        Process::start(self.namespace(host), command)
+    }
+
+    /// Changes after how long the NAT forgets. It counts for each connection from its next packet.
+    pub fn set_timeout(&self, timeout: Duration) -> Result<(), LabError> {
+        match self.spec.middlebox {
+            LabBox::Nat { .. } => conntrack::set_timeout(&self.router, timeout),
+            LabBox::None => Err(LabError::NoNat),
+        }
+    }
+
+    /// Cuts the cable between router and server: from now on packets are lost there in both directions, silently, and
+    /// nothing that the router remembers is forgotten for it.
+    pub fn cut(&self) -> Result<(), LabError> {
+        let end = |plug: Plug| plug.end(self.spec.ipv6);
+        cable::cut(&self.router, TO_SERVER.interface, end(SERVER))?;
+        cable::cut(&self.server, SERVER.interface, end(TO_SERVER))
+    }
+
+    /// Mends what [`cut`](Self::cut) has cut.
+    pub fn mend(&self) -> Result<(), LabError> {
+        let end = |plug: Plug| plug.end(self.spec.ipv6);
+        cable::mend(&self.router, TO_SERVER.interface, end(SERVER))?;
+        cable::mend(&self.server, SERVER.interface, end(TO_SERVER))
+    }
+}

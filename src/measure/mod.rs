@@ -6,12 +6,16 @@
 //! - [`evidence`], [`posterior`]: what the holds say, and what the path can be;
 //! - [`findings`]: what was found, in the shape that the report and the summary CSV need.
 
+mod doubt;
 pub mod ends;
+pub mod estimate;
 pub mod evidence;
 pub mod findings;
+pub mod judge;
 pub mod plan;
 pub mod planner;
 pub mod posterior;
+mod recommend;
 
 pub use findings::{Doubt, Findings, Progress, Recommendation, SpeakerFindings, Step, Verdict};
 pub use plan::{Cost, Plan, PlanError, Request, Rung};

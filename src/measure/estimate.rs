@@ -1,0 +1,154 @@
+//! From samples to steps: the posterior, sharpened by unasked ends, in the shape of findings.
+
+use super::ends;
+use super::evidence::{Fate, Sample, longest_alive};
+use super::findings::Step;
+use super::posterior::{self, Sweeps};
+use crate::model::FirstSpeaker;
+use crate::time::Duration;
+
+/// How far the ages seen here may be above the idle time of the box: it stands somewhere on the path.
+#[derive(Clone, Copy, Debug)]
+pub struct Blur {
+    rtt: f64,
+    low: f64,
+}
+
+impl Blur {
+    /// For `speaker`, with `rtt` in seconds. A push comes from the far side: the box's own silence is shorter than
+    /// ours by up to a round trip; a fifth more covers its jitter.
+    pub fn of(speaker: FirstSpeaker, rtt: f64) -> Self {
+        let low = match speaker {
+            FirstSpeaker::Server => 1.2 * rtt,
+            FirstSpeaker::Client => 0.2 * rtt,
+        };
+        Self { rtt, low }
+    }
+}
+
+/// The estimate for one first speaker.
+#[derive(Clone, Debug)]
+pub struct Estimate {
+    /// As in findings.
+    pub steps: Vec<Step>,
+    /// Sweep period in seconds.
+    pub sweep: Option<f64>,
+    /// Nominal confidence of the brackets.
+    pub confidence: f64,
+    /// Whether unasked ends told the time.
+    pub exact: bool,
+    /// Whether deaths stand against longer survivals without a story that explains both.
+    pub contradictory: bool,
+    /// Probability that a second step was overlooked.
+    pub mixture: f64,
+    /// Deaths taken for false.
+    pub suspects: usize,
+}
+
+impl Estimate {
+    /// Whether anything expires.
+    pub fn expires(&self) -> bool {
+        self.steps.first().is_some_and(|s| s.high.is_some())
+    }
+}
+
+/// The posterior covers this; brackets are reported as 99 %, for the prior is never quite the world's.
+const BRACKET: [f64; 2] = [0.0025, 0.9975];
+const CONFIDENCE: f64 = 0.99;
+/// Report a mixture from this probability on.
+const MIXTURE: f64 = 0.9;
+/// Report a sweep from this probability on.
+const SWEEP: f64 = 0.8;
+/// An expiry is claimed from this many deaths on.
+const FEWEST_DEATHS: usize = 2;
+
+/// Estimates from `samples`; `open` are the starts of connections still open. `None` where nothing was decided.
+pub fn estimate(samples: &[Sample], open: &[f64], blur: Blur) -> Option<Estimate> {
+    if samples.is_empty() {
+        return None;
+    }
+    let longest = longest_alive(samples);
+    let deaths = samples.iter().filter(|s| s.is_dead()).count();
+    let lower_bound = |suspects: usize, contradictory: bool| Estimate {
+        steps: vec![Step {
+            low: seconds(longest - blur.low),
+            high: None,
+            share: 1.0,
+        }],
+        sweep: None,
+        confidence: CONFIDENCE,
+        exact: false,
+        contradictory,
+        mixture: 0.0,
+        suspects,
+    };
+    if deaths == 0 {
+        return Some(lower_bound(0, false));
+    }
+    let posterior = posterior::weigh(samples, &mut Sweeps::default());
+    let ends = ends::read(samples, open, blur.rtt);
+    if posterior.nothing > 0.5 || deaths < FEWEST_DEATHS {
+        return Some(lower_bound(deaths, longest <= 0.0));
+    }
+    let Some([mut low, mut high]) = posterior.onset.quantiles(BRACKET) else {
+        return Some(lower_bound(deaths, true));
+    };
+    let mut sweep = posterior.period.filter(|_| posterior.sweep > SWEEP);
+    if let Some(e) = ends
+        && e.high <= high + 1.0
+    {
+        (low, high) = (e.low, e.high);
+        sweep = if e.exact { None } else { e.period.or(sweep) };
+    }
+    let first = Step {
+        low: seconds(low - blur.low),
+        high: Some(seconds(high)),
+        share: 1.0,
+    };
+    let mut steps = vec![first];
+    let mixed = posterior.mixture > MIXTURE;
+    if mixed && let Some(second) = &posterior.second {
+        steps[0].share = second.share;
+        let share = 1.0 - second.share;
+        let above = exact_second(samples, high).or_else(|| {
+            let [from, to] = second.onset.quantiles([0.0, BRACKET[1]])?;
+            (second.nothing < 0.5).then_some((from, to))
+        });
+        steps.push(match above {
+            Some((from, to)) => Step {
+                low: seconds(from.max(longest.min(to)) - blur.low),
+                high: Some(seconds(to)),
+                share,
+            },
+            None => Step {
+                low: seconds(longest - blur.low),
+                high: None,
+                share,
+            },
+        });
+    }
+    Some(Estimate {
+        steps,
+        sweep: sweep.filter(|_| !mixed),
+        confidence: CONFIDENCE,
+        exact: ends.is_some_and(|e| e.exact),
+        contradictory: false,
+        mixture: posterior.mixture,
+        suspects: 0,
+    })
+}
+
+/// Unasked ends of the second class name its time.
+fn exact_second(samples: &[Sample], first: f64) -> Option<(f64, f64)> {
+    let later: Vec<Sample> = samples
+        .iter()
+        .filter(|s| s.fate == Fate::Ended && s.age > 1.15 * first + 1.0)
+        .copied()
+        .collect();
+    let e = ends::read(&later, &[], 0.0)?;
+    e.exact.then_some((e.low, e.high))
+}
+
+fn seconds(s: f64) -> Duration {
+    Duration::from_secs_f64(s.max(0.0))
+}

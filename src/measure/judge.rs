@@ -1,0 +1,262 @@
+//! From decided holds to findings. Judgements can always be computed again from the facts.
+
+use super::doubt;
+use super::estimate::{self, Blur};
+use super::evidence::{self, Sample, samples};
+use super::findings::{Doubt, Findings, SpeakerFindings, Step, Verdict};
+use super::recommend;
+use crate::model::{Cause, Experiment, FirstSpeaker, HoldRecord, Outcome};
+use crate::time::{Duration, Instant};
+
+/// What the records alone do not say.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Who spoke first on the ladder.
+    pub speaker: FirstSpeaker,
+    /// Whether a reflector answered.
+    pub reflector: bool,
+    /// Median round-trip time of the handshakes.
+    pub rtt: Option<Duration>,
+    /// Retransmission timeout on this path.
+    pub rto: Duration,
+    /// Share of packets lost, each way.
+    pub loss: f64,
+    /// Share of beats that came late.
+    pub late_share: f64,
+    /// Starts of connections that are still open, seconds of run time.
+    pub open: Vec<f64>,
+    /// Ages at which control connections ended although they talked, seconds.
+    pub control_ages: Vec<f64>,
+    /// Verdicts of an earlier, interrupted run.
+    pub earlier: Vec<Sample>,
+    /// What happened during the run.
+    pub doubts: Vec<Doubt>,
+    /// Set where the run ended without an answer.
+    pub verdict: Option<Verdict>,
+    /// When the answer stood.
+    pub decided_at: Instant,
+}
+
+impl Context {
+    /// For records read back from a file: everything that is not in them is unknown.
+    pub fn of_records(records: &[HoldRecord]) -> Self {
+        let mut rtts: Vec<Duration> = records.iter().filter_map(|r| r.rtt).collect();
+        rtts.sort();
+        let rtt = rtts.get(rtts.len() / 2).copied();
+        let server = records
+            .iter()
+            .any(|r| r.experiment == Experiment::Ladder && r.first_speaker == FirstSpeaker::Server && !r.unasked);
+        let ends = |r: &&HoldRecord| r.experiment == Experiment::Control && r.ended_after.is_some();
+        Self {
+            speaker: if server {
+                FirstSpeaker::Server
+            } else {
+                FirstSpeaker::Client
+            },
+            reflector: server,
+            rtt,
+            rto: rtt.unwrap_or_default() + Duration::from_millis(200),
+            loss: 0.0,
+            late_share: 0.0,
+            open: Vec::new(),
+            control_ages: records.iter().filter(ends).map(|r| r.silence.as_secs_f64()).collect(),
+            earlier: Vec::new(),
+            doubts: Vec::new(),
+            verdict: None,
+            decided_at: records
+                .iter()
+                .map(|r| r.silent_since + r.silence)
+                .max()
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// Judges the records of one run, target and address.
+pub fn judge(records: &[HoldRecord], context: &Context) -> Findings {
+    let rtt = context.rtt.unwrap_or_default().as_secs_f64();
+    let mut ladder = context.earlier.clone();
+    ladder.extend(samples(records, context.speaker, Experiment::Ladder));
+    let mut doubts = context.doubts.clone();
+    let mut speakers = Vec::new();
+    let main = estimate::estimate(&ladder, &context.open, Blur::of(context.speaker, rtt));
+    if let Some(estimate) = &main {
+        let mut found = describe(context.speaker, &ladder, estimate, records);
+        if maximum_age(&found, context) {
+            found.cause = Cause::MaximumAge;
+        }
+        speakers.push(found);
+        if context.reflector {
+            speakers.extend(other_speaker(records, context, &ladder, rtt));
+        }
+        doubts.extend(doubt::of_estimate(estimate, &speakers, records, context));
+    }
+    let verdict = verdict(context, main.as_ref(), &ladder);
+    let (recommendation, no_recommendation) = match (&verdict, &main) {
+        (Verdict::Measured, Some(_)) => recommend::recommend(&speakers, context),
+        _ => (None, Some("there is no answer to recommend from".to_owned())),
+    };
+    Findings {
+        verdict,
+        speakers,
+        doubts,
+        recommendation,
+        no_recommendation,
+        rtt: context.rtt,
+        loss: context.loss,
+        decided_at: context.decided_at,
+    }
+}
+
+fn verdict(context: &Context, estimate: Option<&estimate::Estimate>, ladder: &[Sample]) -> Verdict {
+    match (&context.verdict, estimate) {
+        (Some(verdict), _) => verdict.clone(),
+        (None, Some(e)) if e.contradictory => Verdict::Inconclusive(
+            "the verdicts contradict each other: some longer silences were survived where shorter ones were not".into(),
+        ),
+        (None, Some(_)) if !ladder.is_empty() => Verdict::Measured,
+        _ => Verdict::Inconclusive("no hold could be decided".into()),
+    }
+}
+
+fn describe(
+    speaker: FirstSpeaker,
+    ladder: &[Sample],
+    estimate: &estimate::Estimate,
+    records: &[HoldRecord],
+) -> SpeakerFindings {
+    let dead = |r: &&HoldRecord| {
+        r.experiment == Experiment::Ladder
+            && !matches!(r.outcome, Outcome::Alive | Outcome::Void)
+            && (r.first_speaker == speaker || r.unasked)
+    };
+    let (ended_by, cause) = if estimate.expires() {
+        most(records.iter().filter(dead))
+    } else {
+        (Outcome::Alive, None)
+    };
+    SpeakerFindings {
+        speaker,
+        steps: estimate.steps.clone(),
+        sweep: estimate.sweep.map(Duration::from_secs_f64),
+        confidence: estimate.confidence,
+        holds: ladder.len() as u32,
+        ended_by,
+        cause: cause.unwrap_or(Cause::Undetermined),
+        exact: estimate.exact,
+    }
+}
+
+/// The commonest outcome among deaths, and its cause.
+fn most<'a>(dead: impl Iterator<Item = &'a HoldRecord>) -> (Outcome, Option<Cause>) {
+    let mut counts: Vec<((Outcome, Option<Cause>), u32)> = Vec::new();
+    for r in dead {
+        let key = (r.outcome, r.cause);
+        match counts.iter_mut().find(|c| c.0 == key) {
+            Some(c) => c.1 += 1,
+            None => counts.push((key, 1)),
+        }
+    }
+    counts
+        .into_iter()
+        .max_by_key(|c| c.1)
+        .map_or((Outcome::Silent, Some(Cause::PathForgot)), |c| c.0)
+}
+
+/// Whether the control, which talked, ended at the very age at which the holds did.
+fn maximum_age(found: &SpeakerFindings, context: &Context) -> bool {
+    let Some(Step {
+        low, high: Some(high), ..
+    }) = found.steps.first()
+    else {
+        return false;
+    };
+    let (low, high) = (low.as_secs_f64() - 2.0, high.as_secs_f64() + 4.0);
+    context.reflector && context.control_ages.iter().any(|&age| (low..=high).contains(&age))
+}
+
+/// Client first, beside a ladder that was server first: agrees, is revived, or differs.
+fn other_speaker(records: &[HoldRecord], context: &Context, ladder: &[Sample], rtt: f64) -> Option<SpeakerFindings> {
+    let tested: Vec<Sample> = samples(
+        records.iter().filter(|r| !r.unasked),
+        FirstSpeaker::Client,
+        Experiment::Ladder,
+    );
+    let ended = samples(
+        records.iter().filter(|r| r.unasked),
+        FirstSpeaker::Client,
+        Experiment::Ladder,
+    );
+    if tested.is_empty() && ended.is_empty() {
+        return None;
+    }
+    let main = estimate::estimate(ladder, &context.open, Blur::of(context.speaker, rtt))?;
+    let alive = evidence::longest_alive(&tested);
+    let dead = evidence::shortest_dead(&tested);
+    let onset = main.steps.first()?;
+    let beyond = onset.high.map(|h| h.as_secs_f64());
+    let revived = beyond.is_some_and(|high| alive > high) && main.steps.len() == 1;
+    let record = |r: &&HoldRecord| {
+        r.first_speaker == FirstSpeaker::Client && !matches!(r.outcome, Outcome::Alive | Outcome::Void)
+    };
+    let (ended_by, cause) = most(records.iter().filter(record));
+    let agreeing = |step: Step| SpeakerFindings {
+        speaker: FirstSpeaker::Client,
+        steps: vec![step],
+        sweep: main.sweep.map(Duration::from_secs_f64),
+        confidence: main.confidence,
+        holds: tested.len() as u32,
+        ended_by,
+        cause: cause.unwrap_or(Cause::PathForgot),
+        exact: false,
+    };
+    if revived || (dead.is_infinite() && ended.is_empty()) {
+        // Alive after the path had forgotten it for the server, or alive all along.
+        return Some(SpeakerFindings {
+            speaker: FirstSpeaker::Client,
+            steps: vec![Step {
+                low: Duration::from_secs_f64(alive),
+                high: None,
+                share: 1.0,
+            }],
+            sweep: None,
+            confidence: main.confidence,
+            holds: tested.len() as u32,
+            ended_by: Outcome::Alive,
+            cause: if revived { Cause::Revived } else { Cause::Undetermined },
+            exact: false,
+        });
+    }
+    if dead.is_infinite() {
+        // Unasked ends speak for both.
+        return Some(SpeakerFindings {
+            exact: main.exact,
+            ended_by: Outcome::Closed,
+            ..agreeing(*onset)
+        })
+        .map(|f| {
+            let (ended_by, cause) = most(
+                records
+                    .iter()
+                    .filter(|r| r.unasked && r.experiment == Experiment::Ladder),
+            );
+            SpeakerFindings {
+                ended_by,
+                cause: cause.unwrap_or(Cause::Undetermined),
+                holds: ended.len() as u32,
+                ..f
+            }
+        });
+    }
+    let high = beyond.map_or(dead, |h| h.max(dead.min(h)));
+    let low = alive.min(high).max(0.0).max(if alive > 0.0 {
+        0.0
+    } else {
+        onset.low.as_secs_f64() * 0.0
+    });
+    Some(agreeing(Step {
+        low: Duration::from_secs_f64(low),
+        high: Some(Duration::from_secs_f64(high.max(low))),
+        share: 1.0,
+    }))
+}

@@ -1,0 +1,242 @@
+//! From the first death to an answer: burst, tail, stop.
+//!
+//! The **burst** asks two things at once: did anything older survive (then it is a mixture, or the death was false),
+//! and where inside the gap between two rungs does the expiry lie (the fan's ages cover it). The **tail** repeats
+//! that every 0.4 s for a few seconds: a plain timer kills them one after the other as their ages pass T, a sweeping
+//! box in jumps. It **stops** when enough connections beyond the upper bound were asked and none lives, and the
+//! bracket is narrow or the time it may take is used up.
+
+use super::hold::{Role, State};
+use super::{Phase, Planner, second};
+use crate::measure::ends;
+use crate::measure::evidence::{self, Fate, Sample};
+use crate::measure::posterior::{self, Posterior};
+use crate::model::FirstSpeaker;
+use crate::time::{Duration, Instant};
+
+/// The state of the tail.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tail {
+    since: Instant,
+    tick: Instant,
+    ticks: u32,
+    /// How many deaths had been seen at the last look, so that the posterior is weighed only on news.
+    seen: (usize, usize),
+}
+
+impl Tail {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            tick: now,
+            ticks: 0,
+            seen: (0, 0),
+        }
+    }
+}
+
+/// What is known at a tick, in seconds as seen here.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub(super) low: f64,
+    pub(super) high: f64,
+    pub(super) posterior: Posterior,
+    pub(super) deaths: usize,
+    /// Dead ones beyond the onset, asked to see whether anything survived.
+    pub(super) beyond: usize,
+    pub(super) exact: bool,
+}
+
+/// Central share of the posterior that the bracket covers.
+pub(super) const BRACKET: [f64; 2] = [0.0025, 0.9975];
+/// Between two looks.
+const TICK: Duration = Duration::from_millis(400);
+/// So many connections beyond the upper bound must be dead: with a share w surviving, none is seen with probability
+/// (1-w)^24, half a percent for w = 0.2.
+const SURVIVORS: usize = 24;
+/// Stop while a mixture is less likely than this.
+const NO_MIXTURE: f64 = 0.003;
+/// Believe in a mixture from here on.
+pub(super) const MIXTURE: f64 = 0.97;
+/// No story is told from fewer deaths than this.
+const FEWEST_DEATHS: usize = 3;
+/// Connections tested at the first look inside the gap, and at later ones.
+const FIRST_BURST: usize = 24;
+const LATER: usize = 4;
+/// Under test at once, at most.
+const IN_FLIGHT: usize = 60;
+
+impl Planner {
+    pub(super) fn phase_wake(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Resolve(tail) => Some(tail.tick),
+            Phase::Second(climb) => climb.wake(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn resolve(&mut self) {
+        let Phase::Resolve(tail) = &self.phase else { return };
+        if tail.tick > self.now {
+            return;
+        }
+        let mut tail = tail.clone();
+        tail.tick = self.now + TICK;
+        if !self.pulse.live(self.now) {
+            // An outage in the middle of the tail: wait for the path, the time does not count.
+            tail.since += TICK;
+            self.phase = Phase::Resolve(tail);
+            return;
+        }
+        let samples = self.evidence();
+        if self.deaths == 0 {
+            self.phase = Phase::Climb;
+            return;
+        }
+        tail.ticks += 1;
+        let view = self.view(&samples);
+        self.phase = Phase::Resolve(tail.clone());
+        self.next_look(&tail, &view);
+    }
+
+    /// Weighs the evidence.
+    pub(super) fn view(&mut self, samples: &[Sample]) -> View {
+        let posterior = posterior::weigh(samples, &mut self.sweeps);
+        let ends = ends::read(samples, &self.open_starts(), self.pulse.rtt.usual().as_secs_f64());
+        let [mut low, mut high] = posterior.onset.quantiles(BRACKET).unwrap_or([0.0, f64::INFINITY]);
+        let exact = ends.is_some_and(|e| e.exact);
+        if let Some(e) = ends {
+            // Unasked ends are sharper than any test, but tests may have found an earlier onset.
+            if e.high <= high + 1.0 {
+                (low, high) = (e.low, e.high);
+            }
+        }
+        let first = evidence::shortest_dead(samples);
+        let beyond = samples
+            .iter()
+            .filter(|s| {
+                s.is_dead() && (s.fate == Fate::Ended || s.age > first.max(low)) && s.start > super::LONG_AGO / 2.0
+            })
+            .count();
+        View {
+            low,
+            high,
+            posterior,
+            deaths: samples.iter().filter(|s| s.is_dead()).count(),
+            beyond,
+            exact,
+        }
+    }
+
+    /// What a bracket must not exceed: the resolution asked for, never better than 1 s + 1.2 RTT.
+    fn target_width(&self, high: f64) -> f64 {
+        let floor = 1.0 + 1.2 * self.pulse.rtt.usual().as_secs_f64();
+        (self.plan.request.resolution * high).max(floor)
+    }
+
+    /// How much the bracket grows because nobody knows where on the path the box stands.
+    fn blur_width(&self) -> f64 {
+        match self.plan.speaker {
+            FirstSpeaker::Server => 1.2 * self.pulse.rtt.usual().as_secs_f64(),
+            FirstSpeaker::Client => 0.0,
+        }
+    }
+
+    fn next_look(&mut self, tail: &Tail, view: &View) {
+        let in_flight = self.testing.len();
+        let elapsed = (self.now - tail.since).as_secs_f64();
+        let p = &view.posterior;
+        if p.nothing > 0.9 && in_flight == 0 && view.beyond < FEWEST_DEATHS {
+            // The deaths were false, or void by now: climb on.
+            self.suspects = self.deaths;
+            self.phase = Phase::Climb;
+            return;
+        }
+        // Older connections: did anything survive?
+        let edge = if view.high.is_finite() { view.high } else { view.low };
+        let older = self.free_between(edge + 0.05, f64::INFINITY);
+        let older_in_flight = self.testing.iter().filter(|&&i| self.age_of(i) > edge).count();
+        let mut wanted = SURVIVORS.saturating_sub(view.beyond + older_in_flight);
+        let unsure = (NO_MIXTURE..MIXTURE).contains(&p.mixture);
+        if unsure && older_in_flight == 0 && view.beyond >= SURVIVORS {
+            wanted = wanted.max(8);
+        }
+        let mut started = self.test_spread(&older, wanted.min(IN_FLIGHT.saturating_sub(in_flight)));
+
+        // Inside the gap, and just above it: step or sweep, and how sharp?
+        let width = view.high - view.low + self.blur_width();
+        let target = self.target_width(view.high);
+        let narrow = width <= 0.5 * target || (view.exact && width <= target);
+        if !narrow {
+            let inside = self.free_between(view.low, view.high);
+            let n = if tail.ticks == 1 { FIRST_BURST } else { LATER };
+            started += self.test_spread(&inside, n.min(IN_FLIGHT.saturating_sub(in_flight + started)));
+            if tail.ticks > 1 && p.sweep > 0.01 {
+                let above = self.free_between(view.high, view.high + 1.0);
+                started += self.test_spread(&above, 2);
+            }
+        }
+        if started > 0 || !self.testing.is_empty() {
+            // Nothing is final while answers are outstanding; but the tail is bounded.
+            if elapsed < self.tail_limit(view.high) + 3.0 {
+                return;
+            }
+        }
+        let out_of_time = elapsed >= self.tail_limit(view.high);
+        if p.mixture > MIXTURE && view.deaths >= FEWEST_DEATHS {
+            if narrow || out_of_time {
+                self.phase = Phase::Second(second::Climb::new(self.now));
+                self.start_second(view);
+            }
+            return;
+        }
+        let asked = wanted == 0 || (older.is_empty() && out_of_time);
+        let sure = p.mixture < NO_MIXTURE || out_of_time;
+        if asked && sure && (narrow || out_of_time) && view.deaths >= FEWEST_DEATHS.min(view.beyond + 1) {
+            self.decide();
+        } else if out_of_time && elapsed > self.tail_limit(view.high) + 20.0 {
+            self.decide();
+        }
+    }
+
+    /// The tail may take a few seconds; longer ones only where they are a small part of the whole.
+    fn tail_limit(&self, high: f64) -> f64 {
+        let high = if high.is_finite() { high } else { 60.0 };
+        (5.0 + 0.02 * high).min(12.0)
+    }
+
+    /// The age of hold `i` by the time a test asked for now has reached it.
+    pub(super) fn age_of(&self, i: usize) -> f64 {
+        let arrives = match self.plan.speaker {
+            FirstSpeaker::Server => self.now + self.pulse.rtt.usual(),
+            FirstSpeaker::Client => self.now,
+        };
+        self.holds[i].age(arrives).as_secs_f64()
+    }
+
+    /// Free connections with an age in between, youngest first.
+    pub(super) fn free_between(&self, from: f64, to: f64) -> Vec<usize> {
+        let mut found: Vec<(f64, usize)> = (0..self.holds.len())
+            .filter(|&i| self.holds[i].is_free())
+            .map(|i| (self.age_of(i), i))
+            .filter(|&(age, _)| age > from && age < to)
+            .collect();
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        found.into_iter().map(|(_, i)| i).collect()
+    }
+
+    /// Tests `n` of `candidates` (by age), evenly spread; returns how many.
+    pub(super) fn test_spread(&mut self, candidates: &[usize], n: usize) -> usize {
+        let n = n.min(candidates.len());
+        for k in 0..n {
+            // The middle of each of n equal parts.
+            let i = candidates[(2 * k + 1) * candidates.len() / (2 * n)];
+            if let Role::Rung(_) = self.holds[i].role {
+                self.due.retain(|&(_, d)| d != i);
+            }
+            debug_assert!(self.holds[i].state == State::Silent);
+            self.start_trial(i, self.plan.speaker);
+        }
+        n
+    }
+}

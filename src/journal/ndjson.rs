@@ -110,6 +110,7 @@ fn fact(fact: &Fact) -> Vec<(&'static str, Value)> {
             ]
         }
         Fact::Tried { nth } => vec![named("tried"), ("nth", json!(nth))],
+        Fact::Heard => vec![named("heard")],
         Fact::Answered => vec![named("answered")],
         Fact::HalfAnswered => vec![named("half-answered")],
         Fact::Ended { how, witness } => vec![

@@ -125,6 +125,7 @@ fn ndjson_is_one_object_a_line_with_the_names_of_the_csv() {
         (Some(3), opened),
         (Some(3), failed),
         (Some(3), Fact::Tried { nth: 1 }),
+        (Some(3), Fact::Heard),
         (Some(3), Fact::Answered),
         (Some(3), Fact::HalfAnswered),
         (Some(3), ended),

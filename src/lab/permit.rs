@@ -74,6 +74,8 @@ struct HostSettings {
     apparmor: Option<u64>,
     /// A seccomp filter is on this process: a container's profile, usually.
     seccomp: bool,
+    /// This process is root, though without the capabilities that make a lab.
+    root: bool,
 }
 
 impl HostSettings {
@@ -85,6 +87,7 @@ impl HostSettings {
             max_user: number("/proc/sys/user/max_user_namespaces"),
             max_net: number("/proc/sys/user/max_net_namespaces"),
             apparmor: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
+            root: rustix::process::geteuid().is_root() && !has_capabilities(),
             seccomp: status
                 .lines()
                 .any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() == "2")),
@@ -119,6 +122,13 @@ impl HostSettings {
             causes.push(
                 "a seccomp filter is on this process: start the container with --privileged, \
                  or with --security-opt seccomp=unconfined"
+                    .into(),
+            );
+        }
+        if self.root && !full {
+            causes.push(
+                "this root lacks CAP_SYS_ADMIN or CAP_NET_ADMIN: start the container with --privileged, \
+                 or with --cap-add SYS_ADMIN --cap-add NET_ADMIN"
                     .into(),
             );
         }
@@ -182,6 +192,22 @@ mod tests {
             ..HostSettings::default()
         };
         assert!(refused(Step::UserNamespace, libc::EPERM, docker).contains("--privileged"));
+    }
+
+    #[test]
+    fn a_root_without_capabilities_is_not_told_to_become_root() {
+        let said = refused(
+            Step::IdMaps,
+            libc::EPERM,
+            HostSettings {
+                root: true,
+                ..HostSettings::default()
+            },
+        );
+        assert!(
+            said.contains("lacks CAP_SYS_ADMIN") && !said.contains("run as root"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -1,0 +1,98 @@
+//! The main of a test file that builds labs, and the roles its own binary plays as a child process.
+//!
+//! Root builds labs from any thread; an ordinary user's process must enter a user namespace first, while it has a
+//! single thread. So the main here does that before the first test thread starts. Where it may not, every test fails
+//! with the reason: a lab that cannot be built is no reason to report success.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+
+use idlescope::lab;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// A named function.
+pub(crate) type Named = (&'static str, fn());
+
+/// Tells this binary, started again, which role to play.
+const ROLE: &str = "IDLESCOPE_TEST_ROLE";
+/// Tests that run at a time: they wait most of their time.
+const AT_A_TIME: usize = 4;
+/// The user `nobody`, who exists everywhere.
+const NOBODY: u32 = 65_534;
+
+/// Runs tests, or a role where this process was started by [`role`].
+pub(crate) fn main(tests: &[Named], roles: &[Named]) -> ExitCode {
+    if let Ok(wanted) = std::env::var(ROLE) {
+        let Some((_, play)) = roles.iter().find(|(name, _)| *name == wanted) else {
+            panic!("no role {wanted}");
+        };
+        play();
+        return ExitCode::SUCCESS;
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_A_TIME);
+    let ready = Arc::new(if arguments.list {
+        Ok(())
+    } else {
+        lab::prepare().map_err(|error| error.to_string())
+    });
+    let trial = |(name, test): Named| {
+        let ready = Arc::clone(&ready);
+        Trial::test(name, move || {
+            Result::as_ref(&ready).map_err(Failed::from)?;
+            test();
+            Ok(())
+        })
+    };
+    libtest_mimic::run(&arguments, tests.iter().copied().map(trial).collect()).exit_code()
+}
+
+/// This binary in another role.
+pub(crate) fn role(name: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(ROLE, name);
+    command
+}
+
+/// This binary in another role, in a user namespace in which it is root, after `script` has run there.
+/// `flags` are those of unshare(1).
+pub(crate) fn role_after(script: &str, flags: &str, name: &str) -> Command {
+    let mut command = Command::new("unshare");
+    let binary = std::env::current_exe().unwrap();
+    command
+        .args([flags, "sh", "-c", &format!("set -e; {script}; exec \"$0\"")])
+        .arg(binary)
+        .env(ROLE, name);
+    command
+}
+
+/// This binary in another role, played without any privilege. The file must stay open until the command has started.
+pub(crate) fn role_of_an_ordinary_user(name: &str) -> (Command, File) {
+    let binary = std::env::current_exe().unwrap();
+    let file = File::open(&binary).unwrap();
+    let mut command = if started_as_root() {
+        // By its descriptor, for the path may lead through folders that nobody else may enter.
+        let mut command = Command::new(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        command.uid(NOBODY).gid(NOBODY);
+        command
+    } else {
+        // The harness has made us root of a user namespace: be somebody else in one below it.
+        let mut command = Command::new("unshare");
+        command
+            .args(["--user", "--map-user=1000", "--map-group=1000", "--"])
+            .arg(binary);
+        command
+    };
+    command.env(ROLE, name);
+    (command, file)
+}
+
+/// Whether the user who started the tests is root, and not of a user namespace of the harness's making only.
+pub(crate) fn started_as_root() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
+    let mut fields = map.split_whitespace();
+    rustix::process::geteuid().is_root() && fields.next() == Some("0") && fields.next() == Some("0")
+}

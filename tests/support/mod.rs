@@ -1,0 +1,23 @@
+//! What tests with real paths have in common: a main of their own, real boxes, sockets that talk, and the program
+//! itself started inside a lab.
+//!
+//! A test file that builds labs has `harness = false` in Cargo.toml and ends like this:
+//!
+//! ```ignore
+//! fn main() -> std::process::ExitCode {
+//!     support::harness::main(support::tests![a_test_named_as_a_sentence, another_one], &[])
+//! }
+//! ```
+#![allow(dead_code, reason = "each test file uses the part that it needs")]
+
+pub(crate) mod boxes;
+pub(crate) mod clock;
+pub(crate) mod harness;
+pub(crate) mod programs;
+pub(crate) mod talk;
+
+/// The tests of a file, by name.
+macro_rules! tests {
+    ($($name:ident),+ $(,)?) => { &[$((stringify!($name), $name as fn())),+] };
+}
+pub(crate) use tests;

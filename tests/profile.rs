@@ -159,7 +159,7 @@ fn what_a_file_leaves_out_is_that_of_default() {
 #[test]
 fn a_name_that_does_not_exist_gets_a_suggestion() {
     let said = |name: &str| profile::load(name).unwrap_err().to_string();
-    assert!(said("moblie").starts_with("there is no profile `moblie`: did you mean `mobile`?; built in are default,"));
+    assert!(said("moblie").starts_with("there is no profile `moblie` (did you mean `mobile`?); built in are default,"));
     assert!(said("home_nat").contains("did you mean `home-nat`?"));
     assert!(said("load").contains("did you mean `load-balancer`?"));
     assert!(!said("zzz").contains("did you mean"));

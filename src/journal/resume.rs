@@ -21,7 +21,17 @@ pub struct LastRun {
 
 /// The last run of a file, one entry for each target and address, in the order in which they first stand there.
 pub fn last_run(path: impl AsRef<Path>) -> Result<Vec<LastRun>, JournalError> {
-    let path = path.as_ref();
+    Ok(runs_of_last(path.as_ref())?.0)
+}
+
+/// The same, for the target of the last row.
+pub fn decided_of_last_run(path: impl AsRef<Path>) -> Result<LastRun, JournalError> {
+    let (mut runs, of_last_row) = runs_of_last(path.as_ref())?;
+    Ok(runs.swap_remove(of_last_row))
+}
+
+/// The last run, never empty, and which entry the last row belongs to.
+fn runs_of_last(path: &Path) -> Result<(Vec<LastRun>, usize), JournalError> {
     let rows = read_holds(path)?;
     let Some(last) = rows.last().map(|row| row.info.run_id.clone()) else {
         return Err(JournalError::NoRun {
@@ -29,8 +39,9 @@ pub fn last_run(path: impl AsRef<Path>) -> Result<Vec<LastRun>, JournalError> {
         });
     };
     let mut runs: Vec<LastRun> = Vec::new();
+    let mut at = 0;
     for row in rows.into_iter().filter(|row| row.info.run_id == last) {
-        let at = runs.iter().position(|run| run.info == *row.info).unwrap_or_else(|| {
+        at = runs.iter().position(|run| run.info == *row.info).unwrap_or_else(|| {
             runs.push(LastRun {
                 info: (*row.info).clone(),
                 decided: Vec::new(),
@@ -44,19 +55,5 @@ pub fn last_run(path: impl AsRef<Path>) -> Result<Vec<LastRun>, JournalError> {
             runs[at].decided.push(row.record);
         }
     }
-    Ok(runs)
-}
-
-/// The same, for the target of the last row.
-pub fn decided_of_last_run(path: impl AsRef<Path>) -> Result<LastRun, JournalError> {
-    let path = path.as_ref();
-    let last = read_holds(path)?.pop().map(|row| row.info);
-    let none = || JournalError::NoRun {
-        path: path.display().to_string(),
-    };
-    let last = last.ok_or_else(none)?;
-    last_run(path)?
-        .into_iter()
-        .find(|run| run.info == *last)
-        .ok_or_else(none)
+    Ok((runs, at))
 }

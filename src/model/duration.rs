@@ -63,23 +63,39 @@ pub fn parse(written: &str) -> Result<Duration, DurationError> {
     })
 }
 
-/// For people, with about three digits: `430 ms`, `4.97 s`, `43.2 s`, `5m 12s`, `2h 4m`.
+/// For people, with about three digits: `430 ms`, `4.97 s`, `43.2 s`, `5m 12s`, `2h 4m`. Up to two minutes they are
+/// seconds, as in the configuration of a server.
 pub fn human(duration: Duration) -> String {
+    let (micros, unit) = three_digits(duration);
+    spell(micros, unit, if micros == MINUTE { MINUTE } else { 2 * MINUTE })
+}
+
+/// The same for round figures, without zeros behind the point: `46 s`, `3.9 s`, `1m 30s`, `10m 30s`.
+pub fn short(duration: Duration) -> String {
+    let (micros, mut unit) = three_digits(duration);
+    while unit < 1_000_000 && micros.is_multiple_of(unit * 10) {
+        unit *= 10;
+    }
+    spell(micros, unit, MINUTE)
+}
+
+/// Rounded to about three digits; and to which unit.
+fn three_digits(duration: Duration) -> (u128, u128) {
     let seconds = duration.as_secs_f64();
-    let micros = if seconds < 0.0005 {
+    let unit = if seconds < 0.0005 {
         1
     } else if seconds < 0.9995 {
         1_000
     } else if seconds < 9.995 {
         10_000
-    } else if seconds < 59.95 {
+    } else if seconds < 119.95 {
         100_000
     } else if seconds < 3599.5 {
         1_000_000
     } else {
-        60_000_000
+        MINUTE
     };
-    spell(rounded(duration.as_micros(), micros, Rounding::Nearest), micros)
+    (rounded(duration.as_micros(), unit, Rounding::Nearest), unit)
 }
 
 /// Both ends of a bracket, with as many digits as it takes to tell them apart to about a tenth of their distance; the
@@ -95,11 +111,18 @@ pub fn human_range(low: Duration, high: Duration) -> (String, String) {
     } else {
         unit
     };
-    (
-        spell(rounded(low.as_micros(), unit, Rounding::Down), unit),
-        spell(rounded(high.as_micros(), unit, Rounding::Up), unit),
-    )
+    let (low, high) = (
+        rounded(low.as_micros(), unit, Rounding::Down),
+        rounded(high.as_micros(), unit, Rounding::Up),
+    );
+    // Both in seconds or both in minutes.
+    let minutes_from = if high < 2 * MINUTE { 2 * MINUTE } else { MINUTE };
+    (spell(low, unit, minutes_from), spell(high, unit, minutes_from))
 }
+
+/// A minute and an hour, in microseconds.
+const MINUTE: u128 = 60_000_000;
+const HOUR: u128 = 60 * MINUTE;
 
 /// Seconds with three decimals, as they stand in the CSV.
 pub fn seconds(duration: Duration) -> String {
@@ -128,8 +151,9 @@ fn rounded(micros: u128, unit: u128, rounding: Rounding) -> u128 {
     (micros + add) / unit * unit
 }
 
-/// Spells `micros`, which is a multiple of `unit` (a power of ten of microseconds up to a second, or a minute).
-fn spell(micros: u128, unit: u128) -> String {
+/// Spells `micros`, which is a multiple of `unit` (a power of ten of microseconds up to a second, or a minute), in
+/// seconds below `minutes_from`, in minutes and hours from there on.
+fn spell(micros: u128, unit: u128, minutes_from: u128) -> String {
     if micros == 0 {
         return "0 s".into();
     }
@@ -155,11 +179,10 @@ fn spell(micros: u128, unit: u128) -> String {
             format!("{whole}.{part:0width$}", width = digits as usize)
         }
     };
-    let (minute, hour) = (60_000_000, 3_600_000_000);
-    if micros < minute {
+    if micros < minutes_from {
         return format!("{} s", fraction(micros));
     }
-    let (hours, minutes, rest) = (micros / hour, micros % hour / minute, micros % minute);
+    let (hours, minutes, rest) = (micros / HOUR, micros % HOUR / MINUTE, micros % MINUTE);
     let mut parts = Vec::new();
     if hours > 0 {
         parts.push(format!("{hours}h"));
@@ -223,6 +246,8 @@ mod tests {
             (5_000_000, "5.00 s"),
             (43_210_000, "43.2 s"),
             (59_990_000, "1m"),
+            (72_340_000, "72.3 s"),
+            (119_990_000, "2m"),
             (312_000_000, "5m 12s"),
             (600_000_000, "10m"),
             (3_599_700_000, "1h"),
@@ -233,12 +258,28 @@ mod tests {
     }
 
     #[test]
+    fn round_figures_lose_their_zeros() {
+        for (millis, text) in [
+            (3_900, "3.9 s"),
+            (5_000, "5 s"),
+            (46_000, "46 s"),
+            (500, "500 ms"),
+            (90_000, "1m 30s"),
+            (630_000, "10m 30s"),
+        ] {
+            assert_eq!(short(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
     fn a_bracket_is_printed_so_that_its_ends_differ_and_contain_it() {
         let range = |low, high| human_range(Duration::from_secs_f64(low), Duration::from_secs_f64(high));
         assert_eq!(range(4.97, 5.43), ("4.97 s".into(), "5.43 s".into()));
         assert_eq!(range(5.0002, 5.0014), ("5.000 s".into(), "5.002 s".into()));
         assert_eq!(range(312.34, 312.81), ("5m 12.34s".into(), "5m 12.81s".into()));
         assert_eq!(range(347.26, 354.11), ("5m 47.2s".into(), "5m 54.2s".into()));
+        assert_eq!(range(59.998, 60.014), ("59.998 s".into(), "60.014 s".into()));
+        assert_eq!(range(119.6, 121.2), ("1m 59.6s".into(), "2m 1.2s".into()));
         assert_eq!(range(590.2, 611.0), ("9m 50s".into(), "10m 11s".into()));
     }
 

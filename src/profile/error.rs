@@ -11,7 +11,7 @@ pub enum ProfileError {
     Unknown {
         /// As asked for.
         name: String,
-        /// `: did you mean …?`, or nothing.
+        /// ` (did you mean …?)`, or nothing.
         meant: String,
         /// The names there are.
         known: String,
@@ -43,7 +43,7 @@ impl ProfileError {
         let known: Vec<&str> = builtins.iter().map(|builtin| builtin.name).collect();
         Self::Unknown {
             name: name.to_owned(),
-            meant: nearest(name, &known).map_or_else(String::new, |near| format!(": did you mean `{near}`?")),
+            meant: nearest(name, &known).map_or_else(String::new, |near| format!(" (did you mean `{near}`?)")),
             known: known.join(", "),
         }
     }

@@ -6,6 +6,7 @@ use idlescope::journal::{HoldsFile, JournalError, RunInfo, SummaryFile, read_hol
 use idlescope::model::{Cause, HoldRecord, Outcome};
 use idlescope::time::Duration;
 use std::fs;
+use std::process::Command;
 use tempfile::TempDir;
 
 #[test]
@@ -183,4 +184,33 @@ fn text_of_the_user_never_makes_a_row_two_lines() {
     written(&path, &info, &three());
     assert_eq!(lines(&path).len(), 4);
     assert_eq!(read_holds(&path).unwrap()[0].info.region, "a b \"c\",d ");
+}
+
+/// Set for the child of the next test: the file to write to.
+const CHILD: &str = "IDLESCOPE_TEST_WRITE_UNTIL_FULL";
+
+#[test]
+fn a_row_that_does_not_fit_is_not_left_in_part() {
+    if let Some(path) = std::env::var_os(CHILD) {
+        let mut file = HoldsFile::open(path, &info()).unwrap();
+        let error = (0..1000).find_map(|nth| file.write(&hold(nth, Outcome::Alive)).err());
+        let error = error.expect("the file may not grow that far").to_string();
+        assert!(error.contains("cannot be written: File too large"), "{error}");
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let path = new_file(&folder);
+    // The kernel takes what still fits of the last row and refuses the rest, as on a full disk.
+    let limited = "trap '' XFSZ; ulimit -f 9; exec \"$0\" --exact writing::a_row_that_does_not_fit_is_not_left_in_part";
+    let child = Command::new("sh")
+        .args(["-c", limited])
+        .arg(std::env::current_exe().unwrap())
+        .env(CHILD, &path)
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.ends_with('\n'), "whole rows only");
+    let rows = read_holds(&path).unwrap().len();
+    assert!(rows > 10 && rows == text.lines().count() - 1, "{rows}");
 }

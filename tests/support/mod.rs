@@ -15,6 +15,7 @@ pub(crate) mod clock;
 pub(crate) mod harness;
 pub(crate) mod programs;
 pub(crate) mod talk;
+pub(crate) mod traces;
 
 /// The tests of a file, by name.
 macro_rules! tests {

@@ -3,9 +3,12 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
 
 use idlescope::lab::{Host, Lab};
+
+use super::clock;
 
 /// What arrives at all arrives within this time; a retransmission or two included.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
@@ -47,20 +50,56 @@ pub(crate) fn dial(lab: &Lab, address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// An echo server on the lab's server; it ends with the test.
-pub(crate) fn echo_server(lab: &Lab, port: u16) -> SocketAddr {
+/// How a connection to the echo server ended, as seen there.
+#[derive(Debug)]
+pub(crate) struct EchoEnd {
+    /// Bytes that were echoed; none of a connection that was only tried.
+    pub(crate) echoed: u64,
+    /// How it ended: a close, or the error.
+    pub(crate) how: io::Result<()>,
+    /// When.
+    pub(crate) at: Instant,
+}
+
+/// An echo server on the lab's server: its address, and the ends of its connections as they come.
+pub(crate) fn echo_server(lab: &Lab, port: u16) -> (SocketAddr, Receiver<EchoEnd>) {
     let address = SocketAddr::from((lab.address(Host::Server), port));
     let listener = lab
         .run_in(Host::Server, move || TcpListener::bind(address))
         .join()
         .unwrap()
         .unwrap();
+    let (report, ends) = mpsc::channel();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || io::copy(&mut &stream, &mut &stream));
+            let report = report.clone();
+            // Nobody listens any more where the test has ended.
+            std::thread::spawn(move || report.send(echo(&stream)));
         }
     });
-    address
+    (address, ends)
+}
+
+fn echo(mut stream: &TcpStream) -> EchoEnd {
+    let (mut bytes, mut echoed) = ([0; 4096], 0);
+    loop {
+        let how = match stream.read(&mut bytes) {
+            Ok(0) => Ok(()),
+            Ok(n) => match stream.write_all(&bytes[..n]) {
+                Ok(()) => {
+                    echoed += n as u64;
+                    continue;
+                }
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        return EchoEnd {
+            echoed,
+            how,
+            at: clock::now(),
+        };
+    }
 }
 
 /// Says something.

@@ -1,0 +1,202 @@
+//! One connection of an engine: its socket, and what has been seen on it.
+//!
+//! The half that concerns connections to a reflector is here too: answering pushes, and speaking first.
+
+use super::event::Event;
+use super::session::Session;
+use crate::io::ending::{ending, meaning};
+use crate::io::framed::{Inbox, send_now};
+use crate::io::tcp_info::{TcpInfo, arrived};
+use crate::model::{Fact, HoldId, Tries, Witness};
+use crate::time::{Duration, Instant};
+use crate::wire::frame::{Frame, FrameError, How};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+use tokio::net::TcpStream;
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) hold: HoldId,
+    pub(super) session: Arc<Session>,
+    pub(super) stream: TcpStream,
+    /// Segments received when the silence began.
+    segs_in: AtomicU32,
+    testing: AtomicBool,
+    answered: AtomicBool,
+    icmp: AtomicBool,
+    over: AtomicBool,
+}
+
+impl Link {
+    pub(super) fn new(hold: HoldId, session: Arc<Session>, stream: TcpStream, segs_in: u32) -> Arc<Self> {
+        Arc::new(Self {
+            hold,
+            session,
+            stream,
+            segs_in: AtomicU32::new(segs_in),
+            testing: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
+            icmp: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn local_port(&self) -> u16 {
+        self.stream.local_addr().map_or(0, |local| local.port())
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.session.config.clock.now()
+    }
+
+    /// What the kernel knows of it.
+    pub(super) fn info(&self) -> TcpInfo {
+        TcpInfo::of(&self.stream).unwrap_or_default()
+    }
+
+    /// Where segments have arrived since the silence began: when the last of them did. Retransmissions of the opening,
+    /// keepalives of the peer and the like refresh the path as any packet does.
+    pub(super) fn disturbed(&self, now: Instant) -> Option<Instant> {
+        let info = self.info();
+        let before = self.segs_in.swap(info.segs_in, Relaxed);
+        let ago = info.last_ack_recv.min(info.last_data_recv);
+        (info.segs_in > before).then(|| now.saturating_sub(ago))
+    }
+
+    /// From now on what arrives is (also) an answer.
+    pub(super) fn begin_test(&self) {
+        self.testing.store(true, Relaxed);
+    }
+
+    pub(super) fn is_under_test(&self) -> bool {
+        self.testing.load(Relaxed)
+    }
+
+    pub(super) fn is_answered(&self) -> bool {
+        self.answered.load(Relaxed)
+    }
+
+    /// No answer can come any more, or none is needed.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_answered() || self.is_over()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Relaxed)
+    }
+
+    pub(super) fn fact(&self, at: Instant, fact: Fact) {
+        self.session.fact(self.hold, at, fact);
+    }
+
+    pub(super) fn answer_seen(&self, at: Instant) {
+        if !self.answered.swap(true, Relaxed) {
+            self.fact(at, Fact::Answered);
+        }
+    }
+
+    /// The stream has ended with FIN.
+    pub(super) fn closed(&self) {
+        if self.over.swap(true, Relaxed) {
+            return;
+        }
+        let at = arrived(self.now(), self.info().last_ack_recv);
+        self.ended(at, How::Closed);
+    }
+
+    /// A call failed. Whether the connection may go on.
+    pub(super) fn failed(&self, error: &io::Error) -> bool {
+        let at = self.now();
+        let Some(how) = meaning(error) else {
+            return !self.is_gone();
+        };
+        if how == How::Icmp {
+            if !self.icmp.swap(true, Relaxed) {
+                self.ended(at, how);
+            }
+            let over = self.is_gone();
+            self.over.store(over, Relaxed);
+            return !over;
+        }
+        if !self.over.swap(true, Relaxed) {
+            self.ended(at, how);
+        }
+        false
+    }
+
+    fn is_gone(&self) -> bool {
+        const TCP_CLOSE: u8 = 7; // include/net/tcp_states.h
+        TcpInfo::of(&self.stream).map_or(true, |info| info.state == TCP_CLOSE)
+    }
+
+    fn ended(&self, at: Instant, how: How) {
+        if let Some(how) = ending(how) {
+            let witness = Witness::Client;
+            self.fact(at, Fact::Ended { how, witness });
+        }
+    }
+
+    /// Writes one frame now; whether it left.
+    pub(super) fn send(&self, frame: Frame) -> bool {
+        match send_now(&self.stream, frame) {
+            Ok(_) => true,
+            Err(error) => {
+                self.failed(&error);
+                false
+            }
+        }
+    }
+}
+
+/// Reads what a reflector sends until the connection ends; answers pushes.
+pub(super) async fn watch(link: Arc<Link>, mut inbox: Inbox) {
+    let mut pushed = false;
+    loop {
+        let next = inbox.next(&link.stream).await;
+        let now = link.now();
+        match next {
+            Ok(Some(Frame::Push { nth })) => {
+                if !std::mem::replace(&mut pushed, true) {
+                    let at = arrived(now, link.info().last_data_recv);
+                    link.session.emit(Event::Push { hold: link.hold, at });
+                    link.send(Frame::Answer { nth });
+                }
+            }
+            Ok(Some(Frame::TryEcho { .. })) => link.answer_seen(arrived(now, link.info().last_data_recv)),
+            Ok(Some(Frame::Echo { seq, .. })) => link.session.emit(Event::Echo {
+                hold: link.hold,
+                at: now,
+                seq,
+            }),
+            Ok(None) => return link.closed(),
+            Err(FrameError::Io(error)) if link.failed(&error) => {}
+            // Anything else is not our reflector's: whoever speaks there, nothing is to be learnt from it.
+            Ok(Some(_)) | Err(_) => return,
+        }
+    }
+}
+
+/// The client-first test with a reflector: small frames, each its own segment, until one comes back.
+pub(super) async fn speak_first(link: Weak<Link>, tries: Tries) {
+    let mut next = Duration::ZERO;
+    let mut began = None;
+    for nth in 0..tries.count {
+        let clock = {
+            let Some(link) = link.upgrade() else { return };
+            if link.is_settled() {
+                return;
+            }
+            began.get_or_insert(link.now());
+            if link.send(Frame::Try { nth }) {
+                link.fact(link.now(), Fact::Tried { nth });
+            }
+            link.session.config.clock
+        };
+        next += tries.spacing;
+        if let Some(began) = began {
+            clock.sleep_until(began + next).await;
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! The engine on ordinary sockets: no privilege, any Linux.
+//!
+//! Each connection is one small task that waits for the kernel to say that something has arrived; a silent one has no
+//! buffer and no timer. The engine itself only starts tasks and puts what they see into the planner's words, so nothing
+//! here blocks.
+//!
+//! With a reflector ([`link`](self), [`service`](self)) both ends can be asked to speak first. Against any other TCP
+//! service ([`plain`](self), [`keepalive`](self)) only the client can, with a keepalive that the kernel is made to send
+//! at once and that costs the service not a byte.
+//!
+//! Details that a planner may rely on:
+//!
+//! - `Opened` comes again, with a later `silent_since`, where something broke the silence that was not ours: a banner,
+//!   data or keepalives of the server, a retransmission. It comes before the `Tried` or `Ended` that it matters for.
+//! - `Ended` with ICMP says what the network said; the kernel goes on trying, and an answer may still come.
+//! - Both ends may report the end of one connection: two `Ended` with different witnesses.
+//! - Where the kernel of either end only gave up repeating, nothing ended: that is silence, and nothing is reported.
+//! - A plain control connection that has ended is replaced by fresh connections, one for each beat: `Ended` is
+//!   reported, and echoes go on.
+
+mod confirm;
+mod dial;
+mod event;
+mod handshake;
+mod keepalive;
+mod link;
+mod open;
+mod plain;
+mod service;
+mod session;
+
+pub use session::EngineConfig;
+
+use super::{Engine, EngineError, clock};
+use crate::model::target::Scheme;
+use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Tries, Witness};
+use crate::time::{Duration, Instant};
+use crate::wire::frame::{Frame, MAX_PUSHES, MAX_SPACING, MIN_SPACING, Order, Traffic};
+use confirm::Confirmations;
+use event::Event;
+use link::Link;
+use session::Session;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::AbortHandle;
+
+/// A suspension shorter than this is the coarseness of two clocks.
+const SUSPENDED: Duration = Duration::from_millis(200);
+
+/// The engine on ordinary sockets. Needs a tokio runtime with IO and time.
+#[derive(Debug)]
+pub struct KernelEngine {
+    session: Arc<Session>,
+    events: UnboundedReceiver<Event>,
+    ready: VecDeque<Observation>,
+    holds: BTreeMap<HoldId, Hold>,
+    reports: BTreeMap<HoldId, Traffic>,
+    confirmations: Confirmations,
+    service: Option<service::Handle>,
+    watchdog: AbortHandle,
+    rtt: Duration,
+    hold_limit: Option<Duration>,
+}
+
+/// What the engine keeps of one connection. Dropping it stops its tasks, and the socket goes with the last of them.
+#[derive(Debug)]
+struct Hold {
+    experiment: Experiment,
+    link: Option<Arc<Link>>,
+    rtt: Duration,
+    tasks: Vec<AbortHandle>,
+    control: Option<Box<Control>>,
+}
+
+#[derive(Debug)]
+enum Control {
+    /// With a reflector: beats that are under way, oldest first.
+    Data(VecDeque<(u32, Instant)>),
+    /// Plain: the task that makes the kernel ask.
+    Keepalive(UnboundedSender<u32>),
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl KernelEngine {
+    /// Reaches the target once: opens the service channel of a reflector, or opens and closes one connection to any
+    /// other service.
+    pub async fn connect(config: EngineConfig) -> Result<Self, EngineError> {
+        let (mut session, events) = Session::new(config)?;
+        let mut hold_limit = None;
+        let (service, rtt) = match session.config.scheme {
+            Scheme::Reflector => {
+                let channel = service::connect(&session, 0).await?;
+                hold_limit = Some(Duration::from_secs(channel.welcome.hold_limit.into()));
+                let rtt = channel.rtt;
+                let session = Arc::new(session);
+                let handle = service::start(Arc::clone(&session), channel);
+                return Ok(Self::new(session, events, Some(handle), rtt, hold_limit));
+            }
+            Scheme::Tcp => {
+                let look = plain::look(&session.config).await?;
+                session.banner = look.banner;
+                (None, look.rtt)
+            }
+        };
+        Ok(Self::new(Arc::new(session), events, service, rtt, hold_limit))
+    }
+
+    fn new(
+        session: Arc<Session>,
+        events: UnboundedReceiver<Event>,
+        service: Option<service::Handle>,
+        rtt: Duration,
+        hold_limit: Option<Duration>,
+    ) -> Self {
+        Self {
+            watchdog: tokio::spawn(watch_for_suspension(Arc::clone(&session))).abort_handle(),
+            session,
+            events,
+            ready: VecDeque::new(),
+            holds: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            confirmations: Confirmations::default(),
+            service,
+            rtt,
+            hold_limit,
+        }
+    }
+
+    /// Round-trip time of the first handshake.
+    pub fn rtt(&self) -> Duration {
+        self.rtt
+    }
+
+    /// How long the reflector lets a connection live; a plan must not need longer. `None` without a reflector.
+    pub fn hold_limit(&self) -> Option<Duration> {
+        self.hold_limit
+    }
+
+    /// Gives the reflector any order about a connection of this run. Does nothing without a reflector.
+    pub fn order(&mut self, hold: HoldId, order: Order) {
+        if let Some(service) = &self.service {
+            service.command(hold, order);
+        }
+    }
+
+    /// The reflector's last answer to [`Order::Report`] about `hold`.
+    pub fn traffic(&self, hold: HoldId) -> Option<&Traffic> {
+        self.reports.get(&hold)
+    }
+
+    fn test(&mut self, id: HoldId, speaker: FirstSpeaker, tries: Tries) {
+        let now = self.session.config.clock.now();
+        let Some(hold) = self.holds.get_mut(&id) else { return };
+        let Some(link) = hold.link.clone() else { return };
+        if let Some(silent_since) = link.disturbed(now) {
+            self.ready
+                .push_back(opened_again(id, &link, now, silent_since, hold.rtt));
+        }
+        let tries = Tries {
+            count: tries.count.clamp(1, MAX_PUSHES),
+            spacing: tries.spacing.clamp(MIN_SPACING, MAX_SPACING),
+        };
+        match (self.session.config.scheme, speaker) {
+            (Scheme::Reflector, FirstSpeaker::Server) => self.order(
+                id,
+                Order::Push {
+                    after: Duration::ZERO,
+                    count: tries.count,
+                    spacing: tries.spacing,
+                },
+            ),
+            (Scheme::Reflector, FirstSpeaker::Client) => {
+                link.begin_test();
+                let task = link::speak_first(Arc::downgrade(&link), tries);
+                hold.tasks.push(tokio::spawn(task).abort_handle());
+            }
+            // No service but ours can be asked to speak first: a planner that knows the target does not ask.
+            (Scheme::Tcp, FirstSpeaker::Server) => {}
+            (Scheme::Tcp, FirstSpeaker::Client) => {
+                link.begin_test();
+                let task = if self.session.config.send.is_some() {
+                    tokio::spawn(plain::send(link, tries))
+                } else {
+                    tokio::spawn(keepalive::test(Arc::downgrade(&link), tries))
+                };
+                hold.tasks.push(task.abort_handle());
+            }
+        }
+    }
+
+    fn beat(&mut self, id: HoldId, seq: u32) {
+        let Some(hold) = self.holds.get_mut(&id) else { return };
+        let (Some(link), Some(control)) = (&hold.link, &mut hold.control) else {
+            return;
+        };
+        match control.as_mut() {
+            Control::Data(under_way) => {
+                under_way.push_back((seq, self.session.config.clock.now()));
+                link.send(Frame::Beat { seq, seen: 0 });
+            }
+            Control::Keepalive(task) => {
+                let _ = task.send(seq);
+            }
+        }
+    }
+
+    /// Puts what a task saw into the planner's words; `None` where it is nothing for the planner.
+    fn translate(&mut self, event: Event) -> Option<Observation> {
+        let (at, id, fact) = match event {
+            Event::Host { at, fact } => return Some(Observation { at, hold: None, fact }),
+            Event::Fact { hold, at, fact } => (at, hold, fact),
+            Event::Opened {
+                link,
+                watch,
+                at,
+                silent_since,
+                rtt,
+            } => {
+                let id = link.hold;
+                let hold = self.holds.get_mut(&id);
+                let Some(hold) = hold else {
+                    watch.abort(); // closed while it was being opened
+                    return None;
+                };
+                hold.tasks.clear();
+                hold.tasks.push(watch);
+                hold.rtt = rtt;
+                if hold.experiment == Experiment::Control {
+                    hold.control = Some(Box::new(match self.session.config.scheme {
+                        Scheme::Reflector => Control::Data(VecDeque::new()),
+                        Scheme::Tcp => {
+                            let (task, beats) = keepalive::control(Arc::clone(&link));
+                            hold.tasks.push(task);
+                            Control::Keepalive(beats)
+                        }
+                    }));
+                }
+                let fact = opened_fact(&link, silent_since, rtt);
+                hold.link = Some(link);
+                (at, id, fact)
+            }
+            Event::Disturbed { hold, at, silent_since } => {
+                let known = self.holds.get(&hold)?;
+                let link = known.link.as_ref()?;
+                (at, hold, opened_fact(link, silent_since, known.rtt))
+            }
+            Event::Push { hold, at } => {
+                self.holds.get(&hold)?;
+                self.confirmations.pushed(hold, at, self.session.config.clock.now());
+                return None;
+            }
+            Event::Echo { hold, at, seq } => {
+                let Some(Control::Data(under_way)) = self.holds.get_mut(&hold)?.control.as_deref_mut() else {
+                    return None;
+                };
+                let (_, sent) = under_way.remove(under_way.iter().position(|(known, _)| *known == seq)?)?;
+                (at, hold, Fact::Echo { seq, sent })
+            }
+            Event::Service { at, frame } => return self.reported(at, frame),
+        };
+        self.holds.get(&id)?;
+        Some(Observation {
+            at,
+            hold: Some(id),
+            fact,
+        })
+    }
+
+    /// The same for a report of the reflector.
+    fn reported(&mut self, at: Instant, frame: Frame) -> Option<Observation> {
+        let (at, hold, fact) = match frame {
+            Frame::Pushed { hold, nth } => (at, HoldId(hold), Fact::Tried { nth }),
+            Frame::Answered { hold, .. } => {
+                let pushed = self.confirmations.confirmed(HoldId(hold))?;
+                (pushed, HoldId(hold), Fact::Answered)
+            }
+            Frame::Ended { hold, how } => {
+                let how = super::ending::ending(how)?;
+                let witness = Witness::Reflector;
+                (at, HoldId(hold), Fact::Ended { how, witness })
+            }
+            Frame::Report { hold, traffic } => {
+                self.reports.insert(HoldId(hold), traffic);
+                return None;
+            }
+            _ => return None,
+        };
+        self.holds.get(&hold)?;
+        Some(Observation {
+            at,
+            hold: Some(hold),
+            fact,
+        })
+    }
+
+    /// A push whose answer nobody has confirmed in time.
+    fn half_answered(&mut self, now: Instant) -> Option<Observation> {
+        let served = self.service.as_ref().is_some_and(service::Handle::is_up);
+        loop {
+            let hold = self.confirmations.overdue(now, served)?;
+            if self.holds.contains_key(&hold) {
+                return Some(Observation {
+                    at: now,
+                    hold: Some(hold),
+                    fact: Fact::HalfAnswered,
+                });
+            }
+        }
+    }
+}
+
+impl Engine for KernelEngine {
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Open { hold, experiment } => {
+                let task = open::open(Arc::clone(&self.session), hold, experiment);
+                let opening = Hold {
+                    experiment,
+                    link: None,
+                    rtt: self.rtt,
+                    tasks: vec![tokio::spawn(task).abort_handle()],
+                    control: None,
+                };
+                self.holds.insert(hold, opening);
+            }
+            Action::Beat { hold, seq } => self.beat(hold, seq),
+            Action::Test { hold, speaker, tries } => self.test(hold, speaker, tries),
+            Action::Close { hold } => {
+                self.holds.remove(&hold);
+                self.confirmations.forget(hold);
+                self.reports.remove(&hold);
+                self.ready.retain(|seen| seen.hold != Some(hold));
+            }
+        }
+    }
+
+    async fn observe(&mut self, until: Instant) -> Option<Observation> {
+        let clock = self.session.config.clock;
+        loop {
+            if let Some(ready) = self.ready.pop_front() {
+                return Some(ready);
+            }
+            if let Some(half) = self.half_answered(clock.now()) {
+                return Some(half);
+            }
+            let wake = self.confirmations.next().map_or(until, |next| next.min(until));
+            tokio::select! {
+                biased;
+                event = self.events.recv() => {
+                    // The session keeps a sender, so the channel does not end before the engine.
+                    if let Some(seen) = event.and_then(|event| self.translate(event)) {
+                        return Some(seen);
+                    }
+                }
+                () = clock.sleep_until(wake) => if wake == until {
+                    return None;
+                }
+            }
+        }
+    }
+
+    async fn shutdown(&mut self) {
+        self.watchdog.abort();
+        self.holds.clear();
+        self.ready.clear();
+        if let Some(service) = self.service.take() {
+            service.finish().await;
+        }
+        // Lets the tasks that were stopped go, and their sockets with them.
+        tokio::task::yield_now().await;
+    }
+}
+
+impl Drop for KernelEngine {
+    fn drop(&mut self) {
+        self.watchdog.abort();
+    }
+}
+
+fn opened_fact(link: &Link, silent_since: Instant, rtt: Duration) -> Fact {
+    Fact::Opened {
+        silent_since,
+        rtt,
+        local_port: link.local_port(),
+    }
+}
+
+fn opened_again(hold: HoldId, link: &Link, at: Instant, silent_since: Instant, rtt: Duration) -> Observation {
+    Observation {
+        at,
+        hold: Some(hold),
+        fact: opened_fact(link, silent_since, rtt),
+    }
+}
+
+/// Looks once a second whether this host slept.
+async fn watch_for_suspension(session: Arc<Session>) {
+    let mut before = clock::suspended_total();
+    loop {
+        session.config.clock.sleep(Duration::from_secs(1)).await;
+        let total = clock::suspended_total();
+        let slept = total.saturating_sub(before);
+        if slept > SUSPENDED {
+            before = total;
+            session.emit(Event::Host {
+                at: session.config.clock.now(),
+                fact: Fact::Suspended { slept },
+            });
+        }
+    }
+}

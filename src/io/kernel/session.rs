@@ -1,0 +1,79 @@
+//! What all tasks of an engine share.
+
+use super::event::Event;
+use crate::io::EngineError;
+use crate::io::clock::Clock;
+use crate::io::random::random;
+use crate::model::target::Scheme;
+use crate::model::{Fact, HoldId};
+use crate::time::{Duration, Instant};
+use crate::wire::auth::{Nonce, RunKey, Token};
+use std::net::SocketAddr;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// What an engine needs to know.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The pinned address of the target.
+    pub address: SocketAddr,
+    /// How to speak to it.
+    pub scheme: Scheme,
+    /// Shared with the reflector.
+    pub secret: Option<Vec<u8>>,
+    /// Bytes that break the silence of a plain connection, instead of a keepalive.
+    pub send: Option<Vec<u8>>,
+    /// The run's clock.
+    pub clock: Clock,
+    /// How long a connection may take to open.
+    pub open_timeout: Duration,
+}
+
+/// One engine's run against one address.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) config: EngineConfig,
+    pub(super) token: Token,
+    pub(super) key: RunKey,
+    /// How long after the handshake the service speaks of its own accord, if it does.
+    pub(super) banner: Option<Duration>,
+    events: UnboundedSender<Event>,
+}
+
+impl Session {
+    pub(super) fn new(config: EngineConfig) -> Result<(Self, UnboundedReceiver<Event>), EngineError> {
+        let token = Token(random().map_err(|source| no_randomness(&config, source))?);
+        let (events, receiver) = unbounded_channel();
+        let session = Self {
+            key: RunKey::derive(config.secret.as_deref(), &token),
+            token,
+            config,
+            banner: None,
+            events,
+        };
+        Ok((session, receiver))
+    }
+
+    pub(super) fn emit(&self, event: Event) {
+        // Nobody listens any more only when the engine is gone, and then nobody wants to know.
+        let _ = self.events.send(event);
+    }
+
+    pub(super) fn fact(&self, hold: HoldId, at: Instant, fact: Fact) {
+        self.emit(Event::Fact { hold, at, fact });
+    }
+
+    pub(super) fn nonce(&self) -> Result<Nonce, EngineError> {
+        random()
+            .map(Nonce)
+            .map_err(|source| no_randomness(&self.config, source))
+    }
+}
+
+fn no_randomness(config: &EngineConfig, source: std::io::Error) -> EngineError {
+    EngineError::Local {
+        call: "getrandom",
+        address: config.address,
+        source,
+        remedy: "",
+    }
+}

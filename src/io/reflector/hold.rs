@@ -1,0 +1,264 @@
+//! One hold or control: a connection that is silent until its client speaks on it or orders a push.
+//!
+//! While it is silent there is one small task that waits for the kernel, no buffer and no timer.
+
+use super::push;
+use super::run::Run;
+use super::shared::{Shared, Slot, count, lock};
+use crate::io::ending::meaning;
+use crate::io::framed::{Inbox, send_now};
+use crate::io::tcp_info::TcpInfo;
+use crate::time::Instant;
+use crate::wire::frame::{Frame, FrameError, How, Order, Role, Traffic};
+use socket2::SockRef;
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Hold {
+    pub(super) id: u32,
+    pub(super) opened: Instant,
+    role: Role,
+    run: Arc<Run>,
+    slot: Slot,
+    stream: TcpStream,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    answered: bool,
+    closed: bool,
+    /// Word of its end has been given.
+    told: bool,
+    /// The client ordered that nothing be read.
+    paused: bool,
+    /// Who is to be woken when it orders the contrary.
+    reader: Option<Waker>,
+    bytes_in: u64,
+    bytes_out: u64,
+    frames_in: u32,
+    frames_out: u32,
+    watch: Option<AbortHandle>,
+    push: Option<AbortHandle>,
+}
+
+impl Hold {
+    pub(super) fn new(id: u32, role: Role, run: Arc<Run>, slot: Slot, stream: TcpStream) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            opened: slot.shared().clock.now(),
+            role,
+            run,
+            slot,
+            stream,
+            state: Mutex::default(),
+        })
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        self.slot.shared()
+    }
+
+    /// Starts to read. `inbox` is what the greeting left.
+    pub(super) fn start(self: &Arc<Self>, inbox: Inbox) {
+        let watch = tokio::spawn(watch(Arc::clone(self), inbox)).abort_handle();
+        let mut state = lock(&self.state);
+        if state.closed {
+            watch.abort();
+        }
+        state.watch = Some(watch);
+    }
+
+    /// Writes one frame now.
+    pub(super) fn send(&self, frame: Frame) -> io::Result<()> {
+        let sent = send_now(&self.stream, frame)? as u64;
+        count(&self.shared().counters.bytes_out, sent);
+        let mut state = lock(&self.state);
+        state.bytes_out += sent;
+        state.frames_out += 1;
+        Ok(())
+    }
+
+    /// Tells the client that an error has ended the connection (or that the network says so), once.
+    pub(super) fn failed(&self, error: &io::Error) {
+        if let Some(how) = meaning(error) {
+            self.tell(how);
+        }
+    }
+
+    fn tell(&self, how: How) {
+        let told = std::mem::replace(&mut lock(&self.state).told, true);
+        if !told {
+            self.run.report(self.shared(), Frame::Ended { hold: self.id, how });
+        }
+    }
+
+    pub(super) fn report(&self, frame: Frame) {
+        self.run.report(self.shared(), frame);
+    }
+
+    /// Whether pushing has become pointless.
+    pub(super) fn is_settled(&self) -> bool {
+        let state = lock(&self.state);
+        state.answered || state.closed
+    }
+
+    /// Does what the client orders, and returns what is to be said to it.
+    pub(super) fn obey(self: &Arc<Self>, order: Order) -> Option<Frame> {
+        match order {
+            Order::Silent => {
+                if let Some(push) = lock(&self.state).push.take() {
+                    push.abort();
+                }
+            }
+            Order::Push { after, count, spacing } => {
+                let mut state = lock(&self.state);
+                // One connection gives one verdict: it is tested once, and a repeated order changes nothing.
+                if state.push.is_none() && !state.answered && !state.closed {
+                    let task = push::push(Arc::downgrade(self), self.shared().clock, after, count, spacing);
+                    state.push = Some(tokio::spawn(task).abort_handle());
+                }
+            }
+            Order::Close => {
+                self.run.leave(self.id);
+                self.close();
+            }
+            Order::Reset => {
+                self.run.leave(self.id);
+                let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+                self.stop();
+            }
+            Order::StopReading => {
+                lock(&self.state).paused = true;
+            }
+            Order::Resume => {
+                let mut state = lock(&self.state);
+                state.paused = false;
+                if let Some(reader) = state.reader.take() {
+                    reader.wake();
+                }
+            }
+            Order::Report => {
+                return Some(Frame::Report {
+                    hold: self.id,
+                    traffic: self.traffic(),
+                });
+            }
+        }
+        None
+    }
+
+    /// Ends it with FIN, at once.
+    pub(super) fn close(&self) {
+        let _ = self.stream_shutdown();
+        self.stop();
+    }
+
+    fn stream_shutdown(&self) -> io::Result<()> {
+        SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write)
+    }
+
+    /// Stops its tasks; the socket goes with the last of them.
+    fn stop(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.told = true;
+        for task in [state.watch.take(), state.push.take()].into_iter().flatten() {
+            task.abort();
+        }
+    }
+
+    fn traffic(&self) -> Traffic {
+        let info = TcpInfo::of(&self.stream).unwrap_or_default();
+        let state = lock(&self.state);
+        let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX);
+        Traffic {
+            bytes_in: state.bytes_in,
+            bytes_out: state.bytes_out,
+            frames_in: state.frames_in,
+            frames_out: state.frames_out,
+            segs_in: info.segs_in,
+            segs_out: info.segs_out,
+            retransmitted: info.total_retrans,
+            unacked: info.unacked,
+            rtt_us: u32::try_from(info.rtt.as_micros()).unwrap_or(u32::MAX),
+            last_data_ms: millis(info.last_data_recv),
+            last_ack_ms: millis(info.last_ack_recv),
+        }
+    }
+
+    /// Takes in one frame; whether the connection may stay.
+    fn handle(self: &Arc<Self>, frame: Frame) -> bool {
+        lock(&self.state).frames_in += 1;
+        let reply = match frame {
+            Frame::Answer { nth } => {
+                let first = !std::mem::replace(&mut lock(&self.state).answered, true);
+                let pushed = lock(&self.state).push.is_some();
+                if first && pushed {
+                    self.report(Frame::Answered { hold: self.id, nth });
+                }
+                // An answer to nothing is not ours to report: it has no credit.
+                None
+            }
+            Frame::Try { nth } => Some(Frame::TryEcho { nth }),
+            Frame::Beat { seq, seen } if self.role == Role::Control => Some(Frame::Echo { seq, seen }),
+            Frame::Command { hold, order } if hold == self.id => self.obey(order),
+            _ => return false,
+        };
+        if let Some(reply) = reply
+            && let Err(error) = self.send(reply)
+        {
+            self.failed(&error);
+            // A peer that sends but does not read is dropped; a soft error (ICMP) is not an end.
+            return meaning(&error) == Some(How::Icmp);
+        }
+        true
+    }
+}
+
+/// Reads until the connection ends.
+async fn watch(hold: Arc<Hold>, mut inbox: Inbox) {
+    loop {
+        let next = std::future::poll_fn(|cx| {
+            let mut state = lock(&hold.state);
+            if state.paused {
+                state.reader = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            drop(state);
+            inbox.poll_next(cx, &hold.stream)
+        })
+        .await;
+        let read = std::mem::take(&mut inbox.read);
+        hold.shared().counters.bytes_in.fetch_add(read, Relaxed);
+        lock(&hold.state).bytes_in += read;
+        match next {
+            Ok(Some(frame)) if hold.handle(frame) => continue,
+            Ok(None) => hold.tell(How::Closed),
+            Err(FrameError::Io(error)) => {
+                hold.failed(&error);
+                if meaning(&error) == Some(How::Icmp) && !is_over(&hold.stream) {
+                    continue;
+                }
+            }
+            // Out of turn, or no frame at all: nobody that we serve.
+            Ok(Some(_)) | Err(_) => count(&hold.shared().counters.dropped, 1),
+        }
+        break;
+    }
+    hold.run.leave(hold.id);
+    hold.stop();
+}
+
+/// Whether the kernel has given the connection up (state CLOSE); an ICMP error alone does not end it.
+fn is_over(stream: &TcpStream) -> bool {
+    const TCP_CLOSE: u8 = 7;
+    TcpInfo::of(stream).map_or(true, |info| info.state == TCP_CLOSE)
+}

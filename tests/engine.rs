@@ -1,0 +1,8 @@
+//! The kernel engine against real services on loopback, driven by hand.
+
+#[path = "engine/bench.rs"]
+mod bench;
+#[path = "engine/plain.rs"]
+mod plain;
+#[path = "engine/reflected.rs"]
+mod reflected;

@@ -1,0 +1,1 @@
+//! Against ordinary TCP services.

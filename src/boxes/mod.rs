@@ -1,1 +1,42 @@
-//! (being built)
+//! What stands on a path and forgets: NAT, firewall, balancer, carrier gateway, as pure state machines.
+//!
+//! A box sees the *meaning* of a segment ([`Segment`]: flow, flags, payload length, TTL), its [`Direction`] and `now`.
+//! It forwards the segment, swallows it, answers it, or speaks of its own accord to either end, all through [`Emit`].
+//! It opens no socket and reads no clock, so the same code runs against thousands of synthetic paths in virtual time
+//! and against real packets in a namespace. Sequence numbers are not its business: who drives it with real packets
+//! remembers those of the flow and fills them into what the box generates.
+//!
+//! There is one machine, [`Stateful`], and what differs between real boxes is its [`Rules`]: how long a flow is
+//! remembered ([`Lifetime`]), when the box looks ([`Inspection`]), which traffic counts as life ([`Activity`]), what
+//! both ends are told at the end ([`Notice`]) and what becomes of a segment whose flow is not known ([`Unknown`]).
+//! [`personas`] puts them together as boxes that exist. Two boxes in series are two boxes in a list.
+//!
+//! Drive it by two verbs: `handle` for each segment, `handle_timeout` when `next_timeout` has come. Both may be called
+//! late; nothing is forgotten, only told late. `next_timeout` may be early; then nothing happens.
+
+mod emit;
+pub mod personas;
+mod rules;
+mod segment;
+mod stateful;
+#[cfg(test)]
+mod tests;
+
+pub use emit::{Emission, Emit};
+pub use rules::{Activity, Farewell, Inspection, Lifetime, Notice, Rules, Unknown};
+pub use segment::{Direction, Flags, FlowId, Segment};
+pub use stateful::{CLOSING_LINGER, Stateful};
+
+use crate::time::Instant;
+
+/// Anything that stands between two links and handles segments.
+pub trait Middlebox {
+    /// Takes in a segment that arrived at `now`, travelling in `direction`, and says what leaves the box.
+    fn handle(&mut self, now: Instant, direction: Direction, segment: Segment, out: &mut Emit);
+
+    /// When the box wants to act of its own accord, at the earliest; `None`: never, as things are.
+    fn next_timeout(&self) -> Option<Instant>;
+
+    /// Takes in that time has passed.
+    fn handle_timeout(&mut self, now: Instant, out: &mut Emit);
+}

@@ -1,0 +1,223 @@
+//! What a synthetic path is made of: a list of nodes between this host and the reflector, and what befalls it.
+
+use crate::boxes::Rules;
+use crate::model::Ending;
+use crate::time::{Duration, Instant};
+
+/// A path, as data. Nodes stand in order from the client to the reflector.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct PathSpec {
+    /// Links and boxes.
+    pub nodes: Vec<NodeSpec>,
+    /// Cuts of the route: everything is lost, both ways. In the order of time, not overlapping.
+    pub outages: Vec<Span>,
+    /// Sleeps of the client host, counted in real time. In the order of time, not overlapping.
+    pub suspends: Vec<Span>,
+    /// A restart of the reflector's process.
+    pub restart: Option<Restart>,
+    /// When the engine reports a connection as open.
+    pub opening: Opening,
+    /// How the reflector confirms the answer to a push.
+    pub confirmation: Confirmation,
+}
+
+/// One node of a path.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum NodeSpec {
+    /// Takes time, and loses segments.
+    Link(LinkSpec),
+    /// Keeps state, and forgets.
+    Box(Rules),
+}
+
+/// A stretch of network without state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinkSpec {
+    /// From the client's side to the server's.
+    pub outbound: Lane,
+    /// From the server's side to the client's.
+    pub inbound: Lane,
+    /// Routers on it: each takes one off the TTL.
+    pub hops: u8,
+}
+
+/// One direction of a link. Segments of a link may overtake each other: each draws its own jitter.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct Lane {
+    /// Time that every segment takes.
+    pub delay: Duration,
+    /// Mean of the exponentially distributed time that comes on top.
+    pub jitter: Duration,
+    /// What gets lost.
+    pub loss: Loss,
+}
+
+/// How a lane loses segments.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub enum Loss {
+    /// Not at all.
+    #[default]
+    None,
+    /// Each with this probability, whatever happened to the others.
+    Independent(f64),
+    /// In bursts.
+    Burst(GilbertElliott),
+}
+
+/// Burst loss: the lane is in a good or in a bad state, and changes at random (Gilbert 1960, Elliott 1963). In
+/// continuous time rather than a step a packet, for the prober's packets are far apart: a chain that only moved
+/// with packets would make their losses independent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GilbertElliott {
+    /// Mean length of a good spell.
+    pub good: Duration,
+    /// Mean length of a bad spell.
+    pub bad: Duration,
+    /// Probability of loss in a good spell.
+    pub loss_good: f64,
+    /// Probability of loss in a bad spell.
+    pub loss_bad: f64,
+}
+
+impl GilbertElliott {
+    /// Bursts of `bad` in which `loss_bad` is lost, as often as it takes to lose `mean` of everything in the long run.
+    pub fn with_mean(mean: f64, bad: Duration, loss_bad: f64) -> Self {
+        let share = (mean / loss_bad).clamp(1e-9, 1.0 - 1e-9);
+        Self {
+            good: bad.mul_f64((1.0 - share) / share),
+            bad,
+            loss_good: 0.0,
+            loss_bad,
+        }
+    }
+
+    /// The share of time spent in bad spells.
+    pub fn bad_share(&self) -> f64 {
+        let (good, bad) = (self.good.as_secs_f64(), self.bad.as_secs_f64());
+        bad / (good + bad)
+    }
+
+    /// The share of segments lost in the long run.
+    pub fn mean(&self) -> f64 {
+        let bad = self.bad_share();
+        bad * self.loss_bad + (1.0 - bad) * self.loss_good
+    }
+}
+
+/// From when and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The start.
+    pub from: Instant,
+    /// The length.
+    pub lasting: Duration,
+}
+
+impl Span {
+    /// From `from`, `lasting` long.
+    pub const fn new(from: Instant, lasting: Duration) -> Self {
+        Self { from, lasting }
+    }
+
+    /// The end.
+    pub fn until(self) -> Instant {
+        self.from + self.lasting
+    }
+}
+
+/// The reflector's process ends and comes back: every connection ends at once, and new ones are refused meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Restart {
+    /// When it ends.
+    pub at: Instant,
+    /// For how long new connections are refused.
+    pub refuses_for: Duration,
+    /// How its connections end: `Closed` (the kernel closes the sockets of a dead process) or `Reset` (unread data).
+    pub how: Ending,
+}
+
+/// When the engine reports a connection as open.
+///
+/// The last segment of the handshake may be lost. Then the reflector's side asks again, the client's kernel answers
+/// without a word to its application, and the silence starts later than the application thinks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Opening {
+    /// When the reflector has said over the service channel that the last segment arrived; `silent_since` is right.
+    #[default]
+    Confirmed,
+    /// As soon as the last segment has left; `silent_since` is early by one retransmission where it was lost.
+    Trusting,
+}
+
+/// How the reflector confirms the answer to a push.
+///
+/// A confirmation is the last word of its channel, so if it is lost only timers repeat it: a tail loss probe, and the
+/// retransmission timeout after that. Lost twice, it comes after a verdict at 3 RTO + RTT: a false death in the square
+/// of the loss, 1 % at 10 % loss. Said on both connections it takes four losses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Confirmation {
+    /// By word on the service channel.
+    #[default]
+    OnService,
+    /// By word on the service channel and on the connection itself; the first one counts.
+    OnBoth,
+}
+
+impl PathSpec {
+    /// A path along `nodes`, undisturbed.
+    pub fn along(nodes: impl IntoIterator<Item = NodeSpec>) -> Self {
+        Self {
+            nodes: nodes.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The round-trip time without jitter.
+    pub fn rtt(&self) -> Duration {
+        self.links().map(|link| link.outbound.delay + link.inbound.delay).sum()
+    }
+
+    /// The links, from the client.
+    pub fn links(&self) -> impl Iterator<Item = &LinkSpec> {
+        self.nodes.iter().filter_map(|node| match node {
+            NodeSpec::Link(link) => Some(link),
+            NodeSpec::Box(_) => None,
+        })
+    }
+}
+
+impl LinkSpec {
+    /// A link that takes `delay` each way and nothing else.
+    pub const fn plain(delay: Duration) -> Self {
+        let lane = Lane {
+            delay,
+            jitter: Duration::ZERO,
+            loss: Loss::None,
+        };
+        Self {
+            outbound: lane,
+            inbound: lane,
+            hops: 1,
+        }
+    }
+
+    /// The same, with loss each way.
+    #[must_use]
+    pub const fn losing(mut self, loss: Loss) -> Self {
+        self.outbound.loss = loss;
+        self.inbound.loss = loss;
+        self
+    }
+}
+
+impl From<LinkSpec> for NodeSpec {
+    fn from(link: LinkSpec) -> Self {
+        Self::Link(link)
+    }
+}
+
+impl From<Rules> for NodeSpec {
+    fn from(rules: Rules) -> Self {
+        Self::Box(rules)
+    }
+}

@@ -1,0 +1,178 @@
+//! What there is between events: segments under way, connections with both of their ends, and what they say.
+
+use super::link::Link;
+use super::stream::{NEVER, Patience, Range, Receiver, Sender};
+use crate::boxes::{Direction, Flags, Middlebox};
+use crate::model::{Ending, HoldId};
+use crate::time::Instant;
+
+/// A node of the path at work.
+pub(super) enum Node {
+    Link(Link),
+    Box { machine: Box<dyn Middlebox>, armed: u64 },
+}
+
+/// A segment under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packet {
+    pub(super) conn: u32,
+    pub(super) direction: Direction,
+    pub(super) flags: Flags,
+    /// Nodes between it and the client.
+    pub(super) place: u8,
+    pub(super) ttl: u8,
+    /// Which life of the service channel it belongs to.
+    pub(super) epoch: u8,
+    pub(super) payload: u16,
+    pub(super) range: Range,
+    pub(super) ack: u32,
+    pub(super) selective: Range,
+}
+
+/// A connection, both of its ends.
+#[derive(Clone, Debug)]
+pub(super) struct Conn {
+    pub(super) hold: HoldId,
+    pub(super) client: Client,
+    pub(super) server: Server,
+    /// When the planner asked for it.
+    pub(super) asked: u64,
+    pub(super) syn_sent: u64,
+    pub(super) syn_tries: u8,
+    pub(super) syn_ack_tries: u8,
+    pub(super) silent_since: u64,
+    pub(super) rtt: u64,
+    pub(super) reported: bool,
+    pub(super) count: u8,
+    pub(super) spacing: u64,
+    pub(super) nth: u8,
+    /// The first speaker has been answered: no more tries.
+    pub(super) heard: bool,
+    /// When the server's push arrived here.
+    pub(super) pushed: u64,
+    pub(super) confirmed: bool,
+    /// Its place in `streams`, once there are data.
+    pub(super) stream: Option<u32>,
+}
+
+/// The client's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Client {
+    Opening,
+    Open,
+    /// By a FIN or RST that arrived.
+    Ended,
+    /// By the planner; nothing is reported any more.
+    Closed,
+}
+
+/// The server's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    Absent,
+    Opening,
+    Open,
+    Gone(Ending),
+}
+
+/// The data of a connection, both ways.
+#[derive(Clone, Debug)]
+pub(super) struct Duplex {
+    pub(super) up: Sender<Word>,
+    pub(super) at_server: Receiver,
+    pub(super) down: Sender<Word>,
+    pub(super) at_client: Receiver,
+    /// The client has to acknowledge something.
+    pub(super) client_owes: bool,
+    pub(super) server_owes: bool,
+}
+
+impl Duplex {
+    pub(super) fn new(rtt: u64, patience: Patience) -> Self {
+        Self {
+            up: Sender::new(rtt, patience),
+            at_server: Receiver::default(),
+            down: Sender::new(rtt, patience),
+            at_client: Receiver::default(),
+            client_owes: false,
+            server_owes: false,
+        }
+    }
+
+    pub(super) fn sender(&mut self, direction: Direction) -> &mut Sender<Word> {
+        match direction {
+            Direction::Outbound => &mut self.up,
+            Direction::Inbound => &mut self.down,
+        }
+    }
+}
+
+/// The channel on which the client asks and the reflector reports.
+#[derive(Clone, Debug)]
+pub(super) struct Service {
+    pub(super) epoch: u8,
+    pub(super) state: ServiceState,
+    /// The reflector's process that knew of it is gone.
+    pub(super) forgotten: bool,
+    /// What the client has to say once it is open again.
+    pub(super) waiting: Vec<Word>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ServiceState {
+    Open,
+    Down,
+    Lost,
+}
+
+/// One message, on a hold or on the service channel.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Word {
+    /// A server-first push, the client's answer to it, and the server's confirmation of that.
+    Push,
+    Answer,
+    Confirmed,
+    /// A client-first question, and its echo.
+    Question,
+    Echo,
+    /// A beat of a control connection, and its echo.
+    Beat(u32, Instant),
+    Pulse(u32, Instant),
+    /// Service channel: the client asks for pushes.
+    Test(u32),
+    /// Service channel: the reflector reports.
+    Bound(u32),
+    Tried(u32, u8),
+    Heard(u32),
+    Ended(u32, Ending),
+}
+
+/// The service channel's place among the connections.
+pub(super) const SERVICE: u32 = 0;
+
+/// How long opening may take: the engine's own timeout. SYNs leave at 0, 1, 3 and 7 s.
+pub(super) const OPEN_TIMEOUT: u64 = 10_000_000_000;
+
+impl Conn {
+    pub(super) fn new(hold: HoldId, now: u64) -> Self {
+        Self {
+            hold,
+            client: Client::Opening,
+            server: Server::Absent,
+            asked: now,
+            syn_sent: now,
+            syn_tries: 0,
+            syn_ack_tries: 0,
+            silent_since: now,
+            rtt: 0,
+            reported: false,
+            count: 0,
+            spacing: 0,
+            nth: 0,
+            heard: false,
+            pushed: NEVER,
+            confirmed: false,
+            stream: None,
+        }
+    }
+}

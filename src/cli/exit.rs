@@ -3,9 +3,10 @@
 use std::fmt::Display;
 
 /// What the process says to its parent. The numbers are part of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Exit {
     /// Measured, or done.
+    #[default]
     Done,
     /// Usage or configuration.
     Usage,

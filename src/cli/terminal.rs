@@ -68,9 +68,9 @@ impl Paint {
 }
 
 impl Terminal {
-    /// What the options ask for; `quiet` silences notes, not errors.
-    pub const fn new(color: Color, quiet: bool) -> Self {
-        Self { color, quiet }
+    /// With this choice of colours.
+    pub const fn new(color: Color) -> Self {
+        Self { color, quiet: false }
     }
 
     fn paint(&self, terminal: bool) -> Paint {
@@ -88,9 +88,17 @@ impl Terminal {
         self.paint(std::io::stdout().is_terminal())
     }
 
-    /// Whether notes are silenced.
-    pub const fn is_quiet(&self) -> bool {
-        self.quiet
+    /// Colours for stderr.
+    pub fn paint_stderr(&self) -> Paint {
+        self.paint(self.stderr_is_terminal())
+    }
+
+    /// The same, without notes if `quiet`.
+    pub const fn silenced(&self, quiet: bool) -> Self {
+        Self {
+            color: self.color,
+            quiet,
+        }
     }
 
     /// Whether somebody looks at stderr on a terminal.

@@ -43,8 +43,11 @@ pub fn listen(written: &str) -> Result<SocketAddr, String> {
     })
 }
 
+/// Bytes that were written with escapes. A type of its own, for clap takes a `Vec` for a repeated option.
+pub type Bytes = std::sync::Arc<[u8]>;
+
 /// Bytes with escapes: `\n`, `\r`, `\t`, `\0`, `\\` and `\xHH`; everything else stands for itself (UTF-8).
-pub fn bytes(written: &str) -> Result<Vec<u8>, String> {
+pub fn bytes(written: &str) -> Result<Bytes, String> {
     let mut bytes = Vec::new();
     let mut rest = written.chars();
     while let Some(c) = rest.next() {
@@ -77,7 +80,7 @@ pub fn bytes(written: &str) -> Result<Vec<u8>, String> {
     if bytes.is_empty() {
         return Err("it is empty: leave the option out to send nothing".to_owned());
     }
-    Ok(bytes)
+    Ok(bytes.into())
 }
 
 #[cfg(test)]
@@ -117,9 +120,10 @@ mod tests {
 
     #[test]
     fn bytes_have_escapes() {
-        assert_eq!(bytes(r"PING\r\n"), Ok(b"PING\r\n".to_vec()));
-        assert_eq!(bytes(r"\xc0\x00\\\0\t"), Ok(vec![0xc0, 0, b'\\', 0, b'\t']));
-        assert_eq!(bytes("é"), Ok("é".as_bytes().to_vec()));
+        let means = |written, bytes: &[u8]| assert_eq!(super::bytes(written).as_deref(), Ok(bytes));
+        means(r"PING\r\n", b"PING\r\n");
+        means(r"\xc0\x00\\\0\t", &[0xc0, 0, b'\\', 0, b'\t']);
+        means("é", "é".as_bytes());
         for wrong in [r"\q", r"\x4", r"\xzz", r"\x+1", "\\", ""] {
             assert!(bytes(wrong).is_err(), "{wrong}");
         }

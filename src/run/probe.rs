@@ -137,8 +137,9 @@ impl Run<'_> {
             match self.planner.poll(clock.now()) {
                 Output::Act(action) => engine.perform(action),
                 Output::Decided(record) => {
-                    self.watch.decided(&record);
+                    // written first: what is shown is safe
                     self.tell(|sink| sink.decided(&record), clock.now());
+                    self.watch.decided(&record);
                     self.records.push(record);
                 }
                 Output::Wait(until) => return Some(until),

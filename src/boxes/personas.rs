@@ -89,8 +89,8 @@ pub const fn half_polite_balancer(idle: Duration) -> Rules {
     }
 }
 
-/// A balancer that ends every connection at a fixed age, however busy (Envoy `max_connection_duration`, AWS
-/// application balancers during a deployment, WebSocket limits of API gateways).
+/// A balancer that ends every connection at a fixed age, however busy (Envoy `max_connection_duration`, the two hours of
+/// a WebSocket connection at AWS API Gateway).
 pub const fn maximum_age(age: Duration) -> Rules {
     Rules {
         maximum_age: Some(age),

@@ -111,7 +111,7 @@ impl Stateful {
     fn pressure(&self) -> Duration {
         match self.rules.lifetime {
             Lifetime::Adaptive { idle, from, to } if self.live > from => {
-                let over = self.live.min(to) - from;
+                let over = self.live.min(to).saturating_sub(from);
                 idle.mul_f64(f64::from(over) / f64::from(to.saturating_sub(from).max(1)))
             }
             _ => Duration::ZERO,

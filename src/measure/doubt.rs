@@ -18,13 +18,7 @@ pub(super) fn of_estimate(
     context: &Context,
 ) -> Vec<Doubt> {
     let mut doubts = Vec::new();
-    let mut say = |word, seen: String, remedy: &str| {
-        doubts.push(Doubt {
-            word,
-            seen,
-            remedy: remedy.to_owned(),
-        })
-    };
+    let mut say = |word, seen: String, remedy: &str| doubts.push(Doubt { word, seen, remedy: remedy.to_owned() });
     let main = &speakers[0];
     if !context.reflector && !main.exact {
         say(
@@ -64,10 +58,7 @@ pub(super) fn of_estimate(
     if estimate.suspects > 0 {
         say(
             "deaths-not-confirmed",
-            format!(
-                "{} hold(s) were not answered, but older ones were: taken for loss",
-                estimate.suspects
-            ),
+            format!("{} hold(s) were not answered, but older ones were: taken for loss", estimate.suspects),
             "run again; if it happens again at the same age, ask for more --connections",
         );
     }
@@ -97,10 +88,7 @@ pub(super) fn of_estimate(
 
 fn control_agrees(main: &SpeakerFindings, context: &Context) -> bool {
     let Some(step) = main.steps.first() else { return false };
-    let (low, high) = (
-        step.low.as_secs_f64() - 1.5,
-        step.high.map_or(0.0, |h| h.as_secs_f64()) + 1.5,
-    );
+    let (low, high) = (step.low.as_secs_f64() - 1.5, step.high.map_or(0.0, |h| h.as_secs_f64()) + 1.5);
     context.control_ages.iter().any(|age| (low..=high).contains(age))
 }
 
@@ -115,12 +103,8 @@ fn recheck(main: &SpeakerFindings, records: &[HoldRecord]) -> Option<Doubt> {
                 && (r.first_speaker == main.speaker || r.unasked)
         })
     };
-    let longer = again()
-        .filter(|r| r.silence > high && r.outcome == Outcome::Alive)
-        .count();
-    let shorter = again()
-        .filter(|r| r.silence < step.low && r.outcome != Outcome::Alive)
-        .count();
+    let longer = again().filter(|r| r.silence > high && r.outcome == Outcome::Alive).count();
+    let shorter = again().filter(|r| r.silence < step.low && r.outcome != Outcome::Alive).count();
     if main.steps.len() > 1 || (longer == 0 && shorter < 2) {
         return None;
     }

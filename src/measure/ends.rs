@@ -41,26 +41,14 @@ pub fn read(samples: &[Sample], open: &[f64], rtt: f64) -> Option<Ends> {
     let tolerance = SAME_AGE + 0.3 * rtt;
     // The first step: everything that ended within a sweep of the youngest end.
     let youngest = ended[0].age;
-    let step: Vec<Sample> = ended
-        .iter()
-        .filter(|s| s.age <= youngest + (0.2 * youngest).clamp(1.0, 12.0))
-        .copied()
-        .collect();
+    let step: Vec<Sample> =
+        ended.iter().filter(|s| s.age <= youngest + (0.2 * youngest).clamp(1.0, 12.0)).copied().collect();
     let together = step.iter().filter(|s| s.age <= youngest + tolerance).count();
     let tested = samples.iter().filter(|s| s.fate == Fate::Alive).map(|s| s.age);
     if step.len() >= FEWEST && together * 10 >= step.len() * 8 {
-        let low = tested
-            .filter(|&a| a < youngest)
-            .fold(0.0, f64::max)
-            .max(youngest - 2e-3 - 0.01 * rtt);
+        let low = tested.filter(|&a| a < youngest).fold(0.0, f64::max).max(youngest - 2e-3 - 0.01 * rtt);
         let high = step[(step.len() / 4).max(1).min(together - 1)].age;
-        return Some(Ends {
-            low,
-            high,
-            exact: true,
-            period: None,
-            count: step.len(),
-        });
+        return Some(Ends { low, high, exact: true, period: None, count: step.len() });
     }
     Some(swept(&step, samples, open))
 }
@@ -87,11 +75,7 @@ fn swept(step: &[Sample], samples: &[Sample], open: &[f64]) -> Ends {
             .iter()
             .filter(|s| s.at() > at + SAME_LOOK && s.start > youngest_ended)
             .map(|s| s.start)
-            .chain(
-                open.iter()
-                    .copied()
-                    .filter(|&start| start > youngest_ended && start < at),
-            )
+            .chain(open.iter().copied().filter(|&start| start > youngest_ended && start < at))
             .collect();
         later.sort_by(f64::total_cmp);
         if let Some(start) = later.get(SURVIVORS - 1) {
@@ -100,13 +84,7 @@ fn swept(step: &[Sample], samples: &[Sample], open: &[f64]) -> Ends {
     }
     let gaps: Vec<f64> = looks.windows(2).map(|w| w[1].0 - w[0].0).collect();
     let period = gaps.iter().copied().reduce(f64::min);
-    Ends {
-        low: low.min(high),
-        high,
-        exact: false,
-        period,
-        count: step.len(),
-    }
+    Ends { low: low.min(high), high, exact: false, period, count: step.len() }
 }
 
 #[cfg(test)]
@@ -114,28 +92,16 @@ mod tests {
     use super::*;
 
     fn ended(start: f64, at: f64) -> Sample {
-        Sample {
-            start,
-            age: at - start,
-            fate: Fate::Ended,
-        }
+        Sample { start, age: at - start, fate: Fate::Ended }
     }
 
     #[test]
     fn equal_ages_are_an_exact_timer() {
         let samples: Vec<Sample> = (0..40)
-            .map(|i| {
-                ended(
-                    f64::from(i) * 0.05,
-                    f64::from(i) * 0.05 + 5.0 + 0.0003 * f64::from(i % 7),
-                )
-            })
+            .map(|i| ended(f64::from(i) * 0.05, f64::from(i) * 0.05 + 5.0 + 0.0003 * f64::from(i % 7)))
             .collect();
         let ends = read(&samples, &[], 0.05).unwrap();
-        assert!(
-            ends.exact && ends.low < 5.0 && ends.high >= 5.0 && ends.high - ends.low < 0.01,
-            "{ends:?}"
-        );
+        assert!(ends.exact && ends.low < 5.0 && ends.high >= 5.0 && ends.high - ends.low < 0.01, "{ends:?}");
     }
 
     #[test]
@@ -152,10 +118,7 @@ mod tests {
             }
         }
         let ends = read(&samples, &open, 0.05).unwrap();
-        assert!(
-            !ends.exact && ends.low <= 20.0 && ends.high >= 20.0 && ends.high - ends.low < 0.5,
-            "{ends:?}"
-        );
+        assert!(!ends.exact && ends.low <= 20.0 && ends.high >= 20.0 && ends.high - ends.low < 0.5, "{ends:?}");
         assert!((ends.period.unwrap() - 5.0).abs() < 0.1);
     }
 

@@ -70,11 +70,7 @@ pub fn estimate(samples: &[Sample], open: &[f64], blur: Blur) -> Option<Estimate
     let longest = longest_alive(samples);
     let deaths = samples.iter().filter(|s| s.is_dead()).count();
     let lower_bound = |suspects: usize, contradictory: bool| Estimate {
-        steps: vec![Step {
-            low: seconds(longest - blur.low),
-            high: None,
-            share: 1.0,
-        }],
+        steps: vec![Step { low: seconds(longest - blur.low), high: None, share: 1.0 }],
         sweep: None,
         confidence: CONFIDENCE,
         exact: false,
@@ -100,31 +96,21 @@ pub fn estimate(samples: &[Sample], open: &[f64], blur: Blur) -> Option<Estimate
         (low, high) = (e.low, e.high);
         sweep = if e.exact { None } else { e.period.or(sweep) };
     }
-    let first = Step {
-        low: seconds(low - blur.low),
-        high: Some(seconds(high)),
-        share: 1.0,
-    };
+    let first = Step { low: seconds(low - blur.low), high: Some(seconds(high)), share: 1.0 };
     let mut steps = vec![first];
     let mixed = posterior.mixture > MIXTURE;
     if mixed && let Some(second) = &posterior.second {
-        steps[0].share = second.share;
-        let share = 1.0 - second.share;
+        let share = 1.0 - ends.map_or(second.share, |e| announced_share(e, samples, open));
+        steps[0].share = 1.0 - share;
         let above = exact_second(samples, high).or_else(|| {
             let [from, to] = second.onset.quantiles([0.0, BRACKET[1]])?;
             (second.nothing < 0.5).then_some((from, to))
         });
         steps.push(match above {
-            Some((from, to)) => Step {
-                low: seconds(from.max(longest.min(to)) - blur.low),
-                high: Some(seconds(to)),
-                share,
-            },
-            None => Step {
-                low: seconds(longest - blur.low),
-                high: None,
-                share,
-            },
+            Some((from, to)) => {
+                Step { low: seconds(from.max(longest.min(to)) - blur.low), high: Some(seconds(to)), share }
+            }
+            None => Step { low: seconds(longest - blur.low), high: None, share },
         });
     }
     Some(Estimate {
@@ -138,13 +124,16 @@ pub fn estimate(samples: &[Sample], open: &[f64], blur: Blur) -> Option<Estimate
     })
 }
 
+/// The share of the first step where it announced itself: its ends among all that were old enough.
+fn announced_share(first: ends::Ends, samples: &[Sample], open: &[f64]) -> f64 {
+    let others = samples.iter().filter(|s| s.age > 1.02 * first.high + 0.5).count() + open.len();
+    first.count as f64 / (first.count + others) as f64
+}
+
 /// Unasked ends of the second class name its time.
 fn exact_second(samples: &[Sample], first: f64) -> Option<(f64, f64)> {
-    let later: Vec<Sample> = samples
-        .iter()
-        .filter(|s| s.fate == Fate::Ended && s.age > 1.15 * first + 1.0)
-        .copied()
-        .collect();
+    let later: Vec<Sample> =
+        samples.iter().filter(|s| s.fate == Fate::Ended && s.age > 1.15 * first + 1.0).copied().collect();
     let e = ends::read(&later, &[], 0.0)?;
     e.exact.then_some((e.low, e.high))
 }

@@ -28,6 +28,9 @@ pub struct Sample {
     pub age: f64,
     /// What became of it.
     pub fate: Fate,
+    /// Of a dead one: how much younger it was at its first try. The age is that of the try by which a living
+    /// connection would surely have answered; it was probably dead at the first.
+    pub slack: f64,
 }
 
 impl Sample {
@@ -42,47 +45,38 @@ impl Sample {
     }
 }
 
-/// The samples of `speaker` among `records`, void ones left out. Unasked ends belong to both speakers.
+/// The samples of `speaker` among `records`, void ones left out; `slack` as in [`Sample`]. Unasked ends belong to both
+/// speakers.
 pub fn samples<'a>(
     records: impl IntoIterator<Item = &'a HoldRecord>,
     speaker: FirstSpeaker,
     experiment: Experiment,
+    slack: f64,
 ) -> Vec<Sample> {
     records
         .into_iter()
         .filter(|r| r.experiment == experiment && (r.first_speaker == speaker || r.unasked))
-        .filter_map(|r| sample(r.silent_since, r))
+        .filter_map(|r| sample(r.silent_since, r, slack))
         .collect()
 }
 
-fn sample(since: Instant, record: &HoldRecord) -> Option<Sample> {
+fn sample(since: Instant, record: &HoldRecord, slack: f64) -> Option<Sample> {
     let fate = match record.outcome {
         Outcome::Void => return None,
         Outcome::Alive => Fate::Alive,
         _ if record.unasked => Fate::Ended,
         _ => Fate::Dead,
     };
-    Some(Sample {
-        start: since.as_secs_f64(),
-        age: record.silence.as_secs_f64(),
-        fate,
-    })
+    let slack = if record.outcome == Outcome::Silent { slack } else { 0.0 };
+    Some(Sample { start: since.as_secs_f64(), age: record.silence.as_secs_f64(), fate, slack })
 }
 
 /// The longest age found alive; 0 where none.
 pub fn longest_alive(samples: &[Sample]) -> f64 {
-    samples
-        .iter()
-        .filter(|s| s.fate == Fate::Alive)
-        .map(|s| s.age)
-        .fold(0.0, f64::max)
+    samples.iter().filter(|s| s.fate == Fate::Alive).map(|s| s.age).fold(0.0, f64::max)
 }
 
 /// The shortest age found dead; infinite where none.
 pub fn shortest_dead(samples: &[Sample]) -> f64 {
-    samples
-        .iter()
-        .filter(|s| s.is_dead())
-        .map(|s| s.age)
-        .fold(f64::INFINITY, f64::min)
+    samples.iter().filter(|s| s.is_dead()).map(|s| s.age).fold(f64::INFINITY, f64::min)
 }

@@ -23,6 +23,8 @@ pub struct Context {
     pub loss: f64,
     /// Share of beats that came late.
     pub late_share: f64,
+    /// How much younger than its age a silent death was at its first try, seconds.
+    pub slack: f64,
     /// Starts of connections that are still open, seconds of run time.
     pub open: Vec<f64>,
     /// Ages at which control connections ended although they talked, seconds.
@@ -48,26 +50,19 @@ impl Context {
             .any(|r| r.experiment == Experiment::Ladder && r.first_speaker == FirstSpeaker::Server && !r.unasked);
         let ends = |r: &&HoldRecord| r.experiment == Experiment::Control && r.ended_after.is_some();
         Self {
-            speaker: if server {
-                FirstSpeaker::Server
-            } else {
-                FirstSpeaker::Client
-            },
+            speaker: if server { FirstSpeaker::Server } else { FirstSpeaker::Client },
             reflector: server,
             rtt,
             rto: rtt.unwrap_or_default() + Duration::from_millis(200),
             loss: 0.0,
             late_share: 0.0,
+            slack: 0.0,
             open: Vec::new(),
             control_ages: records.iter().filter(ends).map(|r| r.silence.as_secs_f64()).collect(),
             earlier: Vec::new(),
             doubts: Vec::new(),
             verdict: None,
-            decided_at: records
-                .iter()
-                .map(|r| r.silent_since + r.silence)
-                .max()
-                .unwrap_or_default(),
+            decided_at: records.iter().map(|r| r.silent_since + r.silence).max().unwrap_or_default(),
         }
     }
 }
@@ -76,7 +71,7 @@ impl Context {
 pub fn judge(records: &[HoldRecord], context: &Context) -> Findings {
     let rtt = context.rtt.unwrap_or_default().as_secs_f64();
     let mut ladder = context.earlier.clone();
-    ladder.extend(samples(records, context.speaker, Experiment::Ladder));
+    ladder.extend(samples(records, context.speaker, Experiment::Ladder, context.slack));
     let mut doubts = context.doubts.clone();
     let mut speakers = Vec::new();
     let main = estimate::estimate(&ladder, &context.open, Blur::of(context.speaker, rtt));
@@ -130,11 +125,7 @@ fn describe(
             && !matches!(r.outcome, Outcome::Alive | Outcome::Void)
             && (r.first_speaker == speaker || r.unasked)
     };
-    let (ended_by, cause) = if estimate.expires() {
-        most(records.iter().filter(dead))
-    } else {
-        (Outcome::Alive, None)
-    };
+    let (ended_by, cause) = if estimate.expires() { most(records.iter().filter(dead)) } else { (Outcome::Alive, None) };
     SpeakerFindings {
         speaker,
         steps: estimate.steps.clone(),
@@ -157,18 +148,12 @@ fn most<'a>(dead: impl Iterator<Item = &'a HoldRecord>) -> (Outcome, Option<Caus
             None => counts.push((key, 1)),
         }
     }
-    counts
-        .into_iter()
-        .max_by_key(|c| c.1)
-        .map_or((Outcome::Silent, Some(Cause::PathForgot)), |c| c.0)
+    counts.into_iter().max_by_key(|c| c.1).map_or((Outcome::Silent, Some(Cause::PathForgot)), |c| c.0)
 }
 
 /// Whether the control, which talked, ended at the very age at which the holds did.
 fn maximum_age(found: &SpeakerFindings, context: &Context) -> bool {
-    let Some(Step {
-        low, high: Some(high), ..
-    }) = found.steps.first()
-    else {
+    let Some(Step { low, high: Some(high), .. }) = found.steps.first() else {
         return false;
     };
     let (low, high) = (low.as_secs_f64() - 2.0, high.as_secs_f64() + 4.0);
@@ -177,16 +162,9 @@ fn maximum_age(found: &SpeakerFindings, context: &Context) -> bool {
 
 /// Client first, beside a ladder that was server first: agrees, is revived, or differs.
 fn other_speaker(records: &[HoldRecord], context: &Context, ladder: &[Sample], rtt: f64) -> Option<SpeakerFindings> {
-    let tested: Vec<Sample> = samples(
-        records.iter().filter(|r| !r.unasked),
-        FirstSpeaker::Client,
-        Experiment::Ladder,
-    );
-    let ended = samples(
-        records.iter().filter(|r| r.unasked),
-        FirstSpeaker::Client,
-        Experiment::Ladder,
-    );
+    let tested: Vec<Sample> =
+        samples(records.iter().filter(|r| !r.unasked), FirstSpeaker::Client, Experiment::Ladder, context.slack);
+    let ended = samples(records.iter().filter(|r| r.unasked), FirstSpeaker::Client, Experiment::Ladder, context.slack);
     if tested.is_empty() && ended.is_empty() {
         return None;
     }
@@ -214,11 +192,7 @@ fn other_speaker(records: &[HoldRecord], context: &Context, ladder: &[Sample], r
         // Alive after the path had forgotten it for the server, or alive all along.
         return Some(SpeakerFindings {
             speaker: FirstSpeaker::Client,
-            steps: vec![Step {
-                low: Duration::from_secs_f64(alive),
-                high: None,
-                share: 1.0,
-            }],
+            steps: vec![Step { low: Duration::from_secs_f64(alive), high: None, share: 1.0 }],
             sweep: None,
             confidence: main.confidence,
             holds: tested.len() as u32,
@@ -229,31 +203,13 @@ fn other_speaker(records: &[HoldRecord], context: &Context, ladder: &[Sample], r
     }
     if dead.is_infinite() {
         // Unasked ends speak for both.
-        return Some(SpeakerFindings {
-            exact: main.exact,
-            ended_by: Outcome::Closed,
-            ..agreeing(*onset)
-        })
-        .map(|f| {
-            let (ended_by, cause) = most(
-                records
-                    .iter()
-                    .filter(|r| r.unasked && r.experiment == Experiment::Ladder),
-            );
-            SpeakerFindings {
-                ended_by,
-                cause: cause.unwrap_or(Cause::Undetermined),
-                holds: ended.len() as u32,
-                ..f
-            }
+        return Some(SpeakerFindings { exact: main.exact, ended_by: Outcome::Closed, ..agreeing(*onset) }).map(|f| {
+            let (ended_by, cause) = most(records.iter().filter(|r| r.unasked && r.experiment == Experiment::Ladder));
+            SpeakerFindings { ended_by, cause: cause.unwrap_or(Cause::Undetermined), holds: ended.len() as u32, ..f }
         });
     }
     let high = beyond.map_or(dead, |h| h.max(dead.min(h)));
-    let low = alive.min(high).max(0.0).max(if alive > 0.0 {
-        0.0
-    } else {
-        onset.low.as_secs_f64() * 0.0
-    });
+    let low = alive.min(high).max(0.0).max(if alive > 0.0 { 0.0 } else { onset.low.as_secs_f64() * 0.0 });
     Some(agreeing(Step {
         low: Duration::from_secs_f64(low),
         high: Some(Duration::from_secs_f64(high.max(low))),

@@ -124,10 +124,7 @@ impl Plan {
     /// Lays out the holds for `request`.
     pub fn new(request: Request) -> Result<Self, PlanError> {
         if request.min < SHORTEST || request.min >= request.max || request.max > LONGEST {
-            return Err(PlanError::Range {
-                min: request.min,
-                max: request.max,
-            });
+            return Err(PlanError::Range { min: request.min, max: request.max });
         }
         match request.connections {
             n if n < FEWEST => return Err(PlanError::TooFew(n)),
@@ -140,30 +137,15 @@ impl Plan {
         if request.open_rate == 0 {
             return Err(PlanError::Rate);
         }
-        let speaker = if request.reflector {
-            FirstSpeaker::Server
-        } else {
-            FirstSpeaker::Client
-        };
+        let speaker = if request.reflector { FirstSpeaker::Server } else { FirstSpeaker::Client };
         // A few connections tell whether client first agrees; small budgets cannot spare many.
-        let client_first = if request.reflector {
-            (request.connections / 32).clamp(2, 6)
-        } else {
-            0
-        };
+        let client_first = if request.reflector { (request.connections / 32).clamp(2, 6) } else { 0 };
         let budget = request.connections - client_first;
         let spares = (budget as f64 * 0.09).round().max(1.0) as u32;
         let fan = (budget as f64 * 0.31).round() as u32;
         let rungs = rungs(&request, (budget - spares - fan) as usize);
         let fan = fan_offsets(&request, &rungs, budget - spares - rungs.len() as u32);
-        Ok(Self {
-            request,
-            speaker,
-            rungs,
-            fan,
-            spares,
-            client_first,
-        })
+        Ok(Self { request, speaker, rungs, fan, spares, client_first })
     }
 
     /// Connections that the ladder opens, control not counted.
@@ -210,23 +192,13 @@ fn rungs(request: &Request, n: usize) -> Vec<Rung> {
     let mut rungs: Vec<Rung> = cliffs
         .iter()
         .flat_map(|&at| [at - CLIFF_BELOW.as_secs_f64(), at + CLIFF_ABOVE.as_secs_f64()])
-        .map(|age| Rung {
-            age: Duration::from_secs_f64(age),
-            cliff: true,
-        })
+        .map(|age| Rung { age: Duration::from_secs_f64(age), cliff: true })
         .collect();
     let plain = n - rungs.len();
     let ratio = (max / min).powf(1.0 / (plain.max(2) - 1) as f64);
     rungs.extend((0..plain).map(|i| {
-        let age = if i + 1 == plain {
-            max
-        } else {
-            min * ratio.powi(i as i32)
-        };
-        Rung {
-            age: Duration::from_secs_f64(age),
-            cliff: false,
-        }
+        let age = if i + 1 == plain { max } else { min * ratio.powi(i as i32) };
+        Rung { age: Duration::from_secs_f64(age), cliff: false }
     }));
     rungs.sort_by_key(|r| r.age);
     rungs
@@ -234,20 +206,10 @@ fn rungs(request: &Request, n: usize) -> Vec<Rung> {
 
 /// Offsets log-uniform from 50 ms to one and a half of the widest rung gap.
 fn fan_offsets(request: &Request, rungs: &[Rung], n: u32) -> Vec<Duration> {
-    let widest = rungs
-        .windows(2)
-        .map(|w| w[1].age - w[0].age)
-        .max()
-        .unwrap_or_default()
-        .as_secs_f64();
-    let reach = (1.5 * widest)
-        .max(FAN_REACH)
-        .min(request.max.as_secs_f64() / 2.0)
-        .max(2.0 * FAN_FIRST);
+    let widest = rungs.windows(2).map(|w| w[1].age - w[0].age).max().unwrap_or_default().as_secs_f64();
+    let reach = (1.5 * widest).max(FAN_REACH).min(request.max.as_secs_f64() / 2.0).max(2.0 * FAN_FIRST);
     let ratio = (reach / FAN_FIRST).powf(1.0 / f64::from(n.max(2) - 1));
-    (0..n)
-        .map(|i| Duration::from_secs_f64(FAN_FIRST * ratio.powi(i as i32)))
-        .collect()
+    (0..n).map(|i| Duration::from_secs_f64(FAN_FIRST * ratio.powi(i as i32))).collect()
 }
 
 #[cfg(test)]
@@ -261,12 +223,7 @@ mod tests {
             resolution: 0.02,
             connections,
             open_rate: 200,
-            cliffs: [60, 350]
-                .map(|s| Cliff {
-                    at: Duration::from_secs(s),
-                    name: "a box".into(),
-                })
-                .to_vec(),
+            cliffs: [60, 350].map(|s| Cliff { at: Duration::from_secs(s), name: "a box".into() }).to_vec(),
             reflector: true,
             try_spacing: Duration::ZERO,
             recheck: 0,
@@ -279,11 +236,7 @@ mod tests {
             let plan = Plan::new(request(n)).unwrap();
             assert_eq!(plan.connections(), n);
             assert!(plan.rungs.windows(2).all(|w| w[0].age <= w[1].age));
-            assert_eq!(
-                plan.rungs.last().unwrap().age,
-                Duration::from_secs(600),
-                "the longest silence is asked for"
-            );
+            assert_eq!(plan.rungs.last().unwrap().age, Duration::from_secs(600), "the longest silence is asked for");
         }
     }
 

@@ -18,10 +18,7 @@ const SHORTEST: Duration = Duration::from_millis(500);
 pub(super) fn recommend(speakers: &[SpeakerFindings], context: &Context) -> (Option<Recommendation>, Option<String>) {
     let main = &speakers[0];
     if main.cause == Cause::MaximumAge {
-        return (
-            None,
-            Some("connections end at a maximum age whatever is sent: no heartbeat prevents that".into()),
-        );
+        return (None, Some("connections end at a maximum age whatever is sent: no heartbeat prevents that".into()));
     }
     if !is_server_first(main) {
         let why = "only client first was tested: a push of the server may be lost much earlier; probe a reflector";
@@ -31,9 +28,7 @@ pub(super) fn recommend(speakers: &[SpeakerFindings], context: &Context) -> (Opt
         return (None, Some("nothing was measured".into()));
     };
     let margin = REPEATS * context.rto + context.rtt.unwrap_or_default();
-    let heartbeat = round_down(Duration::from_secs_f64(
-        step.low.saturating_sub(margin).as_secs_f64() / TIMER_LATENESS,
-    ));
+    let heartbeat = round_down(Duration::from_secs_f64(step.low.saturating_sub(margin).as_secs_f64() / TIMER_LATENESS));
     if heartbeat < SHORTEST {
         let why = format!(
             "the path forgets after {:.1} s: too short for a heartbeat with time to repeat a lost one ({:.1} s)",
@@ -53,14 +48,7 @@ pub(super) fn recommend(speakers: &[SpeakerFindings], context: &Context) -> (Opt
         step.low.as_secs_f64(),
         margin.as_secs_f64()
     );
-    (
-        Some(Recommendation {
-            heartbeat,
-            reason,
-            verified: None,
-        }),
-        None,
-    )
+    (Some(Recommendation { heartbeat, reason, verified: None }), None)
 }
 
 /// Whole seconds; tenths below ten. Down, never up.

@@ -216,9 +216,6 @@ mod tests {
             assert_eq!(outcome.as_str().parse::<Outcome>(), Ok(*outcome));
         }
         let error = "dead".parse::<Outcome>().unwrap_err().to_string();
-        assert!(
-            error.contains("`dead` is not an outcome; one of: alive, silent"),
-            "{error}"
-        );
+        assert!(error.contains("`dead` is not an outcome; one of: alive, silent"), "{error}");
     }
 }

@@ -58,9 +58,10 @@ impl Rng {
         low * (high / low).powf(self.unit())
     }
 
-    /// Exponentially distributed with mean 1.
+    /// Exponentially distributed with mean 1, up to 16.6: in single precision, for every segment on every link needs one.
     pub fn exponential(&mut self) -> f64 {
-        -(1.0 - self.unit()).ln()
+        let unit = ((self.bits() >> 40) + 1) as f32 / (1u32 << 24) as f32;
+        f64::from(-unit.ln())
     }
 
     /// Evenly from zero up to `below`.

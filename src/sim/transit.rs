@@ -270,22 +270,25 @@ impl World {
     /// Takes in the acknowledgement of a segment that arrived, and says which words of its own are to be read.
     pub(super) fn take_in(&mut self, now: u64, packet: &Packet) -> Range {
         let back = packet.direction.reverse();
-        let mut ranges = std::mem::take(&mut self.scratch);
+        let Some(stream) = self.conns[packet.conn as usize].stream else {
+            return Range::EMPTY;
+        };
+        let stream = &mut self.streams[stream as usize];
         let mut read = Range::EMPTY;
-        if let Some(stream) = self.stream(packet.conn) {
-            stream
-                .sender(back)
-                .acknowledged(now, packet.ack, packet.selective, &mut ranges);
-            if !packet.range.is_empty() {
-                let (receiver, owes) = match packet.direction {
-                    Direction::Outbound => (&mut stream.at_server, &mut stream.server_owes),
-                    Direction::Inbound => (&mut stream.at_client, &mut stream.client_owes),
-                };
-                *owes = true;
-                read = receiver.arrived(packet.range);
-            }
+        if !packet.range.is_empty() {
+            let (receiver, owes) = match packet.direction {
+                Direction::Outbound => (&mut stream.at_server, &mut stream.server_owes),
+                Direction::Inbound => (&mut stream.at_client, &mut stream.client_owes),
+            };
+            *owes = true;
+            read = receiver.arrived(packet.range);
         }
-        self.send_ranges(now, packet.conn, back, ranges);
+        let sender = stream.sender(back);
+        sender.acknowledged(now, packet.ack, packet.selective, &mut self.scratch);
+        if !self.scratch.is_empty() || sender.deadline < sender.armed {
+            let ranges = std::mem::take(&mut self.scratch);
+            self.send_ranges(now, packet.conn, back, ranges);
+        }
         read
     }
 

@@ -74,10 +74,7 @@ impl Planner {
     pub(super) fn recheck(&mut self) {
         let waiting = |h: &Hold| {
             h.experiment == Experiment::Recheck
-                && matches!(
-                    h.state,
-                    State::Planned | State::Opening | State::Silent | State::Testing(_)
-                )
+                && matches!(h.state, State::Planned | State::Opening | State::Silent | State::Testing(_))
         };
         if !self.holds.iter().any(waiting) {
             self.finish(Cause::Undetermined);

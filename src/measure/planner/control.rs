@@ -10,6 +10,8 @@ use crate::time::{Duration, Instant};
 
 /// Ends within this time of the control's end belong to the same event.
 const SAME_EVENT: Duration = Duration::from_secs(2);
+/// A new control connection is up within this time of the old one's last word, unless the path itself was down.
+const OUTAGE: Duration = Duration::from_secs(7);
 /// Beats become dense this long before a test.
 const LEAD: Duration = Duration::from_millis(1500);
 
@@ -20,10 +22,7 @@ impl Planner {
         hold.state = State::Opening;
         self.holds.push(hold);
         self.pulse.opening(id, now);
-        self.act(Action::Open {
-            hold: id,
-            experiment: Experiment::Control,
-        });
+        self.act(Action::Open { hold: id, experiment: Experiment::Control });
     }
 
     pub(super) fn control_opened(&mut self, id: HoldId, since: Instant, rtt: Duration, port: u16) {
@@ -36,10 +35,7 @@ impl Planner {
         self.pulse.opened(id, now, rtt);
         if self.phase == Phase::Reach {
             self.phase = Phase::Climb;
-            let (above, below) = (
-                evidence::longest_alive(&self.earlier),
-                evidence::shortest_dead(&self.earlier),
-            );
+            let (above, below) = (evidence::longest_alive(&self.earlier), evidence::shortest_dead(&self.earlier));
             self.lay_out(now, above, below);
         }
     }
@@ -47,9 +43,12 @@ impl Planner {
     pub(super) fn control_failed(&mut self, id: HoldId, at: Instant, error: &str, refused: bool) {
         self.pulse.failed(id, at, refused);
         self.holds[id.0 as usize].state = State::Gone;
-        if self.phase == Phase::Reach {
+        // Silence may be an outage: the target answered when the engine reached it first.
+        if self.phase == Phase::Reach && (refused || at > Instant::ZERO + PATIENCE) {
             self.verdict = Some(Verdict::Unreachable(error.to_owned()));
             self.finish(Cause::NotOpened);
+        } else if self.phase == Phase::Reach {
+            self.open_control(at);
         }
     }
 
@@ -71,9 +70,7 @@ impl Planner {
         self.control_ages.push(age.as_secs_f64());
         self.write(id.0 as usize);
         if self.phase == Phase::Reach {
-            self.verdict = Some(Verdict::Unreachable(
-                "the control connection was closed at once by the target".into(),
-            ));
+            self.verdict = Some(Verdict::Unreachable("the control connection was closed at once by the target".into()));
             self.finish(Cause::ControlLost);
         }
     }
@@ -82,11 +79,13 @@ impl Planner {
     pub(super) fn keep_control(&mut self) {
         let now = self.now;
         self.look_for_a_common_end();
-        for id in self.pulse.superfluous(now) {
+        for (id, answered) in self.pulse.superfluous(now) {
+            // Where nothing at all came back for longer, it was an outage.
+            let outage = self.pulse.gap_after(answered) > OUTAGE;
             let hold = &mut self.holds[id.0 as usize];
             // It talked all the time and fell silent while another answers: a maximum age, or a path that lost it.
-            if hold.state == State::Silent {
-                self.control_ages.push((now - hold.silent_since).as_secs_f64());
+            if hold.state == State::Silent && !outage {
+                self.control_ages.push((answered - hold.silent_since).as_secs_f64());
             }
             hold.state = State::Gone;
             self.act(Action::Close { hold: id });
@@ -95,6 +94,9 @@ impl Planner {
             self.open_control(now);
         }
         let dense = self.is_dense();
+        if dense {
+            self.pulse.hurry(now);
+        }
         for (hold, seq) in self.pulse.beats(now, dense) {
             self.act(Action::Beat { hold, seq });
         }
@@ -111,10 +113,7 @@ impl Planner {
     fn is_dense(&self) -> bool {
         !self.testing.is_empty()
             || matches!(self.phase, Phase::Resolve(_) | Phase::Compare)
-            || self
-                .due
-                .first()
-                .is_some_and(|d| d.0 <= self.now + LEAD + 2 * self.pulse.rtt.usual())
+            || self.due.first().is_some_and(|d| d.0 <= self.now + LEAD + 2 * self.pulse.rtt.usual())
     }
 
     /// When the beats are to become dense.
@@ -142,11 +141,7 @@ impl Planner {
 
     pub(super) fn doubt_once(&mut self, word: &'static str, seen: &str, remedy: &str) {
         if !self.doubts.iter().any(|d| d.word == word) {
-            self.doubts.push(Doubt {
-                word,
-                seen: seen.to_owned(),
-                remedy: remedy.to_owned(),
-            });
+            self.doubts.push(Doubt { word, seen: seen.to_owned(), remedy: remedy.to_owned() });
         }
     }
 
@@ -156,9 +151,7 @@ impl Planner {
             let hold = &self.holds[i];
             let recent = !hold.written
                 && hold.experiment != Experiment::Control
-                && hold
-                    .verdict()
-                    .is_some_and(|v| v.outcome != Outcome::Void && v.fate != Fate::Alive && v.at >= from);
+                && hold.verdict().is_some_and(|v| v.outcome != Outcome::Void && v.fate != Fate::Alive && v.at >= from);
             if recent {
                 self.void(i, Cause::ControlLost);
             }
@@ -260,11 +253,7 @@ impl Planner {
         let samples = self.evidence();
         self.phase = Phase::Climb;
         let base = self.now + Duration::from_millis(500);
-        self.lay_out(
-            base,
-            evidence::longest_alive(&samples),
-            evidence::shortest_dead(&samples),
-        );
+        self.lay_out(base, evidence::longest_alive(&samples), evidence::shortest_dead(&samples));
     }
 
     /// At the end of a run its control connections are rows too.

@@ -72,6 +72,8 @@ pub(super) struct Hold {
     pub(super) rtt: Option<Duration>,
     pub(super) port: Option<u16>,
     pub(super) written: bool,
+    /// How often its opening went unanswered.
+    pub(super) failures: u32,
 }
 
 impl Hold {
@@ -86,6 +88,7 @@ impl Hold {
             rtt: None,
             port: None,
             written: false,
+            failures: 0,
         }
     }
 
@@ -138,11 +141,7 @@ impl Hold {
             fate: Fate::Dead,
             outcome: Outcome::Void,
             cause: Some(cause),
-            age: if self.silent_since == Instant::ZERO {
-                Duration::ZERO
-            } else {
-                self.age(now)
-            },
+            age: if self.silent_since == Instant::ZERO { Duration::ZERO } else { self.age(now) },
             at: now,
             speaker,
             ended_after: None,

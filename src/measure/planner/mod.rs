@@ -93,6 +93,8 @@ pub struct Planner {
 
 /// A verdict is written this long after it fell: until then a late answer may overturn it.
 const SETTLE: Duration = Duration::from_secs(3);
+/// Openings that went unanswered are repeated so often.
+const REOPENINGS: u32 = 3;
 /// Ladders begun anew after a suspend or a restart of the server, at most.
 const RESTARTS: u32 = 2;
 /// A sample that bears on ages but not on the phase of a sweep stands this far back in time.
@@ -106,13 +108,9 @@ impl Planner {
 
     /// Starts from holds that an earlier, interrupted run has decided (`--resume`): they are not repeated.
     pub fn resume(plan: Plan, decided: &[HoldRecord]) -> Self {
-        let earlier = evidence::samples(decided, plan.speaker, Experiment::Ladder)
+        let earlier = evidence::samples(decided, plan.speaker, Experiment::Ladder, 0.0)
             .into_iter()
-            .map(|s| Sample {
-                start: LONG_AGO,
-                fate: if s.is_dead() { Fate::Dead } else { s.fate },
-                ..s
-            })
+            .map(|s| Sample { start: LONG_AGO, fate: if s.is_dead() { Fate::Dead } else { s.fate }, ..s })
             .collect();
         let mut planner = Self {
             pulse: Pulse::new(plan.request.try_spacing),
@@ -167,6 +165,7 @@ impl Planner {
             rto: self.pulse.rtt.rto(),
             loss: self.pulse.loss(),
             late_share: self.pulse.late_share(),
+            slack: self.slack(),
             open: self.open_starts(),
             control_ages: self.control_ages.clone(),
             earlier: self.earlier.clone(),
@@ -180,14 +179,9 @@ impl Planner {
     pub fn progress(&self, now: Instant) -> Progress {
         let ladder = || self.holds.iter().filter(|h| h.experiment == Experiment::Ladder);
         let judged = |fate: Fate| {
-            ladder()
-                .filter_map(Hold::verdict)
-                .filter(move |v| v.outcome != Outcome::Void && v.fate == fate)
+            ladder().filter_map(Hold::verdict).filter(move |v| v.outcome != Outcome::Void && v.fate == fate)
         };
-        let void = ladder()
-            .filter_map(Hold::verdict)
-            .filter(|v| v.outcome == Outcome::Void)
-            .count();
+        let void = ladder().filter_map(Hold::verdict).filter(|v| v.outcome == Outcome::Void).count();
         let dead = judged(Fate::Dead).count() + judged(Fate::Ended).count();
         let latest_start = ladder().map(|h| h.open_at.max(h.silent_since)).max().unwrap_or(now);
         let ends_by = match self.phase {
@@ -200,11 +194,7 @@ impl Planner {
         };
         Progress {
             phase: self.phase_name(),
-            open: self
-                .holds
-                .iter()
-                .filter(|h| matches!(h.state, State::Silent | State::Testing(_)))
-                .count() as u32,
+            open: self.holds.iter().filter(|h| matches!(h.state, State::Silent | State::Testing(_))).count() as u32,
             alive: judged(Fate::Alive).count() as u32,
             dead: dead as u32,
             void: void as u32,
@@ -227,32 +217,23 @@ impl Planner {
     }
 
     fn first_start(&self) -> Instant {
-        self.holds
-            .iter()
-            .filter(|h| h.experiment == Experiment::Ladder)
-            .map(|h| h.open_at)
-            .min()
-            .unwrap_or(self.now)
+        self.holds.iter().filter(|h| h.experiment == Experiment::Ladder).map(|h| h.open_at).min().unwrap_or(self.now)
     }
 
     /// The evidence of the ladder, as it stands.
     fn evidence(&self) -> Vec<Sample> {
         let mut samples = self.earlier.clone();
-        samples.extend(
-            self.holds
-                .iter()
-                .filter(|h| h.experiment == Experiment::Ladder)
-                .filter_map(|h| {
-                    let v = h.verdict()?;
-                    let counts =
-                        v.outcome != Outcome::Void && (v.speaker == self.plan.speaker || v.fate == Fate::Ended);
-                    counts.then(|| Sample {
-                        start: h.silent_since.as_secs_f64(),
-                        age: v.age.as_secs_f64(),
-                        fate: v.fate,
-                    })
-                }),
-        );
+        let slack = self.slack();
+        samples.extend(self.holds.iter().filter(|h| h.experiment == Experiment::Ladder).filter_map(|h| {
+            let v = h.verdict()?;
+            let counts = v.outcome != Outcome::Void && (v.speaker == self.plan.speaker || v.fate == Fate::Ended);
+            counts.then(|| Sample {
+                start: h.silent_since.as_secs_f64(),
+                age: v.age.as_secs_f64(),
+                fate: v.fate,
+                slack: if v.outcome == Outcome::Silent { slack } else { 0.0 },
+            })
+        }));
         samples
     }
 
@@ -297,11 +278,7 @@ impl Planner {
     }
 
     fn add(&mut self, role: Role, open_at: Instant) -> usize {
-        let experiment = if matches!(role, Role::Recheck(_)) {
-            Experiment::Recheck
-        } else {
-            Experiment::Ladder
-        };
+        let experiment = if matches!(role, Role::Recheck(_)) { Experiment::Recheck } else { Experiment::Ladder };
         let i = self.holds.len();
         self.holds.push(Hold::new(HoldId(i as u32), experiment, role, open_at));
         i
@@ -335,7 +312,7 @@ impl Planner {
 
     fn open_what_is_due(&mut self) {
         while let Some(&i) = self.to_open.front() {
-            if self.holds[i].open_at > self.now {
+            if self.holds[i].open_at > self.now || (self.holds[i].failures > 0 && !self.pulse.live(self.now)) {
                 break;
             }
             self.to_open.pop_front();
@@ -356,15 +333,8 @@ impl Planner {
         }
         let ripe: Vec<(Instant, usize)> = self.due.range(..=(self.now, usize::MAX)).copied().collect();
         // After an outage many are overdue and of the same age: a few tell as much as all, the rest stay in reserve.
-        let overdue = ripe
-            .iter()
-            .filter(|(at, _)| self.now - *at > Duration::from_secs(3))
-            .count();
-        let skip = if overdue > 4 {
-            overdue - overdue.div_ceil(3).min(8)
-        } else {
-            0
-        };
+        let overdue = ripe.iter().filter(|(at, _)| self.now - *at > Duration::from_secs(3)).count();
+        let skip = if overdue > 4 { overdue - overdue.div_ceil(3).min(8) } else { 0 };
         let resolving = matches!(self.phase, Phase::Resolve(_));
         for (n, &(at, i)) in ripe.iter().enumerate() {
             self.due.remove(&(at, i));
@@ -387,10 +357,7 @@ impl Planner {
             return;
         }
         let open = self.to_open.is_empty() && self.due.is_empty() && self.testing.is_empty();
-        let opening = self
-            .holds
-            .iter()
-            .any(|h| matches!(h.role, Role::Rung(_)) && h.state == State::Opening);
+        let opening = self.holds.iter().any(|h| matches!(h.role, Role::Rung(_)) && h.state == State::Opening);
         if open && !opening {
             self.decide();
         }
@@ -505,11 +472,7 @@ impl Planner {
         self.pulse.handshake(rtt);
         if let Role::Rung(age) | Role::Recheck(age) = hold.role {
             // The push is to be here at that age; asking for it takes a round trip.
-            let lead = if self.plan.speaker == FirstSpeaker::Server {
-                rtt.min(age / 4)
-            } else {
-                Duration::ZERO
-            };
+            let lead = if self.plan.speaker == FirstSpeaker::Server { rtt.min(age / 4) } else { Duration::ZERO };
             let i = id.0 as usize;
             if again {
                 // The peer said something after the opening: its silence starts later.
@@ -526,6 +489,16 @@ impl Planner {
         }
         let i = id.0 as usize;
         if self.holds.get(i).is_some_and(|h| matches!(h.state, State::Opening)) {
+            // Silence is loss, or an outage: try again when the path is seen to work.
+            let (role, failures) = (self.holds[i].role, self.holds[i].failures + 1);
+            if !refused && failures <= REOPENINGS && matches!(self.phase, Phase::Climb) {
+                self.holds[i].state = State::Gone;
+                let again = self.add(role, at);
+                self.holds[again].failures = failures;
+                let place = self.to_open.partition_point(|&o| self.holds[o].open_at <= at);
+                self.to_open.insert(place, again);
+                return;
+            }
             self.failed_opens += 1;
             self.void(i, Cause::NotOpened);
             if self.failed_opens == 1 || self.failed_opens == 20 {
@@ -594,11 +567,7 @@ impl Planner {
         let (unasked, age, speaker) = match &hold.state {
             State::Silent => {
                 // The reflector's word of it took a round trip more or less; ours is exact.
-                let late = if witness == Witness::Reflector {
-                    self.pulse.rtt.least() / 2
-                } else {
-                    Duration::ZERO
-                };
+                let late = if witness == Witness::Reflector { self.pulse.rtt.least() / 2 } else { Duration::ZERO };
                 (true, at.saturating_sub(late) - hold.silent_since, self.plan.speaker)
             }
             State::Testing(t) => {
@@ -624,14 +593,7 @@ impl Strategy for Planner {
     fn handle(&mut self, seen: &Observation) {
         self.now = self.now.max(seen.at);
         match (&seen.fact, seen.hold) {
-            (
-                Fact::Opened {
-                    silent_since,
-                    rtt,
-                    local_port,
-                },
-                Some(id),
-            ) => {
+            (Fact::Opened { silent_since, rtt, local_port }, Some(id)) => {
                 self.seen_opened(id, *silent_since, *rtt, *local_port);
             }
             (Fact::OpenFailed { error, refused }, Some(id)) => self.seen_open_failed(id, seen.at, error, *refused),

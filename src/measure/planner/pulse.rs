@@ -20,12 +20,7 @@ pub(super) struct Rtt {
 
 impl Rtt {
     fn new() -> Self {
-        Self {
-            smoothed: 0.1,
-            variance: 0.05,
-            least: f64::INFINITY,
-            measured: Vec::new(),
-        }
+        Self { smoothed: 0.1, variance: 0.05, least: f64::INFINITY, measured: Vec::new() }
     }
 
     fn add(&mut self, sample: Duration) {
@@ -132,12 +127,7 @@ impl Pulse {
 
     /// A control connection was asked for.
     pub(super) fn opening(&mut self, hold: HoldId, now: Instant) {
-        self.controls.push(Control {
-            hold,
-            life: Life::Opening,
-            since: now,
-            answered: now,
-        });
+        self.controls.push(Control { hold, life: Life::Opening, since: now, answered: now });
     }
 
     /// Whether `hold` is one of the controls.
@@ -214,9 +204,10 @@ impl Pulse {
         self.rtt.usual() + self.rtt.rto().max(Duration::from_millis(400))
     }
 
-    /// Share of packets lost, each way, from beats that came late; shrunk towards 1 % while there are few.
+    /// Share of packets lost, each way, from beats that came late; 8 % while there are none: the first verdicts must
+    /// not be rash.
     pub(super) fn loss(&self) -> f64 {
-        let late = (f64::from(self.late) + 0.4) / (f64::from(self.beats) + 20.0);
+        let late = (f64::from(self.late) + 1.5) / (f64::from(self.beats) + 10.0);
         1.0 - (1.0 - late.min(0.9)).sqrt()
     }
 
@@ -245,8 +236,7 @@ impl Pulse {
 
     /// Whether control is lost for good.
     pub(super) fn lost(&self, now: Instant) -> bool {
-        self.refused_since
-            .is_some_and(|since| now - since >= REFUSED && self.no_open())
+        self.refused_since.is_some_and(|since| now - since >= REFUSED && self.no_open())
             || self.silent_for(now) >= PATIENCE
     }
 
@@ -258,11 +248,7 @@ impl Pulse {
     pub(super) fn wants_control(&self, now: Instant) -> bool {
         let opening = self.controls.iter().filter(|c| c.life == Life::Opening);
         let newest = opening.map(|c| c.since).max();
-        let pause = if self.refused_since.is_some() {
-            Duration::from_secs(1)
-        } else {
-            DOUBT
-        };
+        let pause = if self.refused_since.is_some() { Duration::from_secs(1) } else { DOUBT };
         if newest.is_some_and(|since| now - since < pause) || self.controls.len() >= MOST + 3 {
             return false;
         }
@@ -272,11 +258,8 @@ impl Pulse {
     }
 
     /// Controls that are not needed any more: silent ones beside one that answers, and the oldest of too many.
-    pub(super) fn superfluous(&mut self, now: Instant) -> Vec<HoldId> {
-        let answering = self
-            .controls
-            .iter()
-            .any(|c| c.life == Life::Open && now - c.answered < DOUBT);
+    pub(super) fn superfluous(&mut self, now: Instant) -> Vec<(HoldId, Instant)> {
+        let answering = self.controls.iter().any(|c| c.life == Life::Open && now - c.answered < DOUBT);
         let mut out = Vec::new();
         let open = self.controls.iter().filter(|c| c.life == Life::Open).count();
         if answering && open > 1 {
@@ -284,20 +267,24 @@ impl Pulse {
                 self.controls
                     .iter()
                     .filter(|c| now - c.answered.max(c.since) > 2 * DOUBT && self.silent_since_beat(c, now))
-                    .map(|c| c.hold),
+                    .map(|c| (c.hold, c.answered)),
             );
         } else if self.controls.len() > MOST {
-            out.push(self.controls[0].hold);
+            out.push((self.controls[0].hold, self.controls[0].answered));
         }
-        self.controls.retain(|c| !out.contains(&c.hold));
-        self.outstanding.retain(|b| !out.contains(&b.control));
+        self.controls.retain(|c| !out.iter().any(|(hold, _)| *hold == c.hold));
+        self.outstanding.retain(|b| !out.iter().any(|(hold, _)| *hold == b.control));
         out
     }
 
+    /// How long after `when` the next beat that came back in time was sent.
+    pub(super) fn gap_after(&self, when: Instant) -> Duration {
+        let i = self.good.partition_point(|&g| g <= when);
+        self.good.get(i).map_or(Duration::MAX, |&g| g - when)
+    }
+
     fn silent_since_beat(&self, control: &Control, now: Instant) -> bool {
-        self.outstanding
-            .iter()
-            .any(|b| b.control == control.hold && now - b.sent > DOUBT)
+        self.outstanding.iter().any(|b| b.control == control.hold && now - b.sent > DOUBT)
     }
 
     /// The beats that are due; asks for the next after `pause`.
@@ -312,11 +299,7 @@ impl Pulse {
         let mut out = Vec::new();
         for c in self.controls.iter().filter(|c| c.life == Life::Open) {
             self.seq += 1;
-            self.outstanding.push_back(Beat {
-                control: c.hold,
-                seq: self.seq,
-                sent: now,
-            });
+            self.outstanding.push_back(Beat { control: c.hold, seq: self.seq, sent: now });
             out.push((c.hold, self.seq));
         }
         out

@@ -26,12 +26,7 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn new(now: Instant) -> Self {
-        Self {
-            since: now,
-            tick: now,
-            ticks: 0,
-            seen: (0, 0),
-        }
+        Self { since: now, tick: now, ticks: 0, seen: (0, 0) }
     }
 }
 
@@ -44,6 +39,8 @@ pub(super) struct View {
     pub(super) deaths: usize,
     /// Dead ones beyond the onset, asked to see whether anything survived.
     pub(super) beyond: usize,
+    /// Ended unasked: what is still open besides is no fair sample of the rest.
+    pub(super) ended: usize,
     pub(super) exact: bool,
 }
 
@@ -63,6 +60,8 @@ const FEWEST_DEATHS: usize = 3;
 /// Connections tested at the first look inside the gap, and at later ones.
 const FIRST_BURST: usize = 24;
 const LATER: usize = 4;
+/// The connections of the start are opened within this many seconds.
+const OPENED_WITHIN: f64 = 2.5;
 /// Under test at once, at most.
 const IN_FLIGHT: usize = 60;
 
@@ -114,18 +113,11 @@ impl Planner {
         let first = evidence::shortest_dead(samples);
         let beyond = samples
             .iter()
-            .filter(|s| {
-                s.is_dead() && (s.fate == Fate::Ended || s.age > first.max(low)) && s.start > super::LONG_AGO / 2.0
-            })
+            .filter(|s| s.fate == Fate::Dead && s.age > first.max(low) && s.start > super::LONG_AGO / 2.0)
             .count();
-        View {
-            low,
-            high,
-            posterior,
-            deaths: samples.iter().filter(|s| s.is_dead()).count(),
-            beyond,
-            exact,
-        }
+        let ended = samples.iter().filter(|s| s.fate == Fate::Ended).count();
+        let deaths = samples.iter().filter(|s| s.is_dead()).count();
+        View { low, high, posterior, deaths, beyond, ended, exact }
     }
 
     /// What a bracket must not exceed: the resolution asked for, never better than 1 s + 1.2 RTT.
@@ -146,7 +138,7 @@ impl Planner {
         let in_flight = self.testing.len();
         let elapsed = (self.now - tail.since).as_secs_f64();
         let p = &view.posterior;
-        if p.nothing > 0.9 && in_flight == 0 && view.beyond < FEWEST_DEATHS {
+        if p.nothing > 0.9 && (in_flight == 0 || view.deaths < FEWEST_DEATHS) {
             // The deaths were false, or void by now: climb on.
             self.suspects = self.deaths;
             self.phase = Phase::Climb;
@@ -154,7 +146,9 @@ impl Planner {
         }
         // Older connections: did anything survive?
         let edge = if view.high.is_finite() { view.high } else { view.low };
-        let older = self.free_between(edge + 0.05, f64::INFINITY);
+        // Where ends are announced, the next ones to reach the onset will announce theirs.
+        let margin = if view.ended > 0 { 0.4 + 2.0 * self.pulse.rtt.usual().as_secs_f64() } else { 0.05 };
+        let older = self.free_between(edge + margin, f64::INFINITY);
         let older_in_flight = self.testing.iter().filter(|&&i| self.age_of(i) > edge).count();
         let mut wanted = SURVIVORS.saturating_sub(view.beyond + older_in_flight);
         let unsure = (NO_MIXTURE..MIXTURE).contains(&p.mixture);
@@ -190,12 +184,19 @@ impl Planner {
             }
             return;
         }
-        let asked = wanted == 0 || (older.is_empty() && out_of_time);
+        // All that were opened at the start have had the time to announce their end.
+        let announced = view.ended >= SURVIVORS && elapsed > OPENED_WITHIN + margin;
+        let asked = wanted == 0 || (older.is_empty() && (out_of_time || announced));
         let sure = p.mixture < NO_MIXTURE || out_of_time;
-        if asked && sure && (narrow || out_of_time) && view.deaths >= FEWEST_DEATHS.min(view.beyond + 1) {
+        if asked && sure && (narrow || out_of_time) && view.deaths >= FEWEST_DEATHS.min(view.beyond + view.ended + 1) {
             self.decide();
         } else if out_of_time && elapsed > self.tail_limit(view.high) + 20.0 {
-            self.decide();
+            if p.nothing > 0.5 {
+                self.suspects = self.deaths;
+                self.phase = Phase::Climb;
+            } else {
+                self.decide();
+            }
         }
     }
 

@@ -8,7 +8,7 @@
 use super::hold::{Role, State};
 use super::resolve::View;
 use super::{Phase, Planner};
-use crate::measure::evidence::{self, Fate};
+use crate::measure::evidence::{self, Fate, Sample};
 use crate::time::{Duration, Instant};
 
 /// The state of the second climb.
@@ -19,18 +19,16 @@ pub(super) struct Climb {
     seen: usize,
     share: f64,
     first: f64,
+    /// Whether the first class ended unasked: then what is still open belongs to the second.
+    announced: bool,
+    /// How many connections were kept for the bursts.
+    kept: usize,
     wake: Option<Instant>,
 }
 
 impl Climb {
     pub(super) fn new(now: Instant) -> Self {
-        Self {
-            since: now,
-            seen: 0,
-            share: 0.5,
-            first: 0.0,
-            wake: Some(now),
-        }
+        Self { since: now, seen: 0, share: 0.5, first: 0.0, announced: false, kept: 0, wake: Some(now) }
     }
 
     pub(super) fn wake(&self) -> Option<Instant> {
@@ -40,11 +38,15 @@ impl Climb {
 
 /// Share of what is left that is kept for the bursts.
 const KEPT: f64 = 0.35;
-/// Luck at which a burst is worth its connections, and at which the step is believed. The many looks of one run call
-/// for a strict end.
+/// Luck at which a burst is worth its connections (less as the reserve dwindles), after its first stage, and at which
+/// the step is believed. The many looks of one run call for a strict end.
 const SUSPICIOUS: f64 = 0.25;
-const STAGES: [f64; 2] = [0.02, 2e-4];
+const FIRST_STAGE: f64 = 0.02;
 const BELIEVED: f64 = 3e-4;
+/// So many unasked ends show the first class; then this is the chance that an open connection belongs to it all the
+/// same (both announcements lost).
+const SHOWN: usize = 3;
+const ANNOUNCED: f64 = 0.1;
 
 impl Planner {
     pub(super) fn start_second(&mut self, view: &View) {
@@ -52,9 +54,13 @@ impl Planner {
         if let Phase::Second(climb) = &mut self.phase {
             climb.share = share;
             climb.first = view.high;
+            climb.announced = view.ended >= SHOWN;
         }
         let free = self.free_between(0.0, f64::INFINITY);
         let keep = (free.len() as f64 * KEPT) as usize;
+        if let Phase::Second(climb) = &mut self.phase {
+            climb.kept = keep;
+        }
         let max = self.plan.request.max.as_secs_f64();
         let now_age = self.now.as_secs_f64().min(max);
         self.due.clear();
@@ -74,6 +80,12 @@ impl Planner {
         }
     }
 
+    fn reserve_older_than(&self, age: f64) -> Vec<usize> {
+        let mut free = self.free_between(age, f64::INFINITY);
+        free.retain(|&i| self.holds[i].role == Role::Reserve);
+        free
+    }
+
     pub(super) fn seek_second(&mut self) {
         let Phase::Second(climb) = &self.phase else { return };
         let mut climb = climb.clone();
@@ -87,22 +99,34 @@ impl Planner {
         climb.wake = None;
         let alive = evidence::longest_alive(&samples);
         // Deaths since, among those older than anything alive. An unasked end of the second class names its time.
-        let run = samples
-            .iter()
-            .filter(|s| s.is_dead() && s.age > alive && s.at() > climb.since.as_secs_f64());
+        let later = |s: &&Sample| s.at() > climb.since.as_secs_f64() && s.age > 1.02 * climb.first + 0.5;
+        let run = samples.iter().filter(|s| s.is_dead() && s.age > alive).filter(later);
         let (dead, ended) = run.fold((0_i32, 0), |(d, e), s| (d + 1, e + usize::from(s.fate == Fate::Ended)));
-        let luck = climb.share.clamp(0.05, 0.95).powi(dead);
-        if dead > 0 && (luck < BELIEVED || ended >= 3) {
+        // What chance says of the run alone starts a burst; what the posterior says of everything ends the search.
+        let (each, doubt) = if climb.announced {
+            (ANNOUNCED, ANNOUNCED.powi(dead))
+        } else {
+            let second = self.view(&samples).posterior.second;
+            second.map_or((climb.share, 1.0), |s| (s.share.clamp(0.05, 0.95), s.nothing))
+        };
+        let luck = each.powi(dead);
+        if dead > 0 && (doubt < BELIEVED || ended >= 3) {
             self.phase = Phase::Second(climb);
             self.decide();
             return;
         }
-        if dead > 0 && luck < SUSPICIOUS && self.pulse.live(self.now) {
-            let stage = if luck > STAGES[0] { STAGES[0] } else { STAGES[1] };
-            let wanted = ((stage / luck).ln() / climb.share.clamp(0.05, 0.95).ln())
-                .ceil()
-                .max(1.0) as usize;
-            let older = self.free_between(alive, f64::INFINITY);
+        let reserve = self.reserve_older_than(alive);
+        let plenty = reserve.len() as f64 / climb.kept.max(1) as f64;
+        if dead > 0 && luck < SUSPICIOUS * plenty.min(1.0) && self.pulse.live(self.now) {
+            let first = luck > FIRST_STAGE;
+            let goal = if first { FIRST_STAGE / luck } else { 0.5 * BELIEVED / doubt };
+            let wanted = (goal.ln() / each.ln()).ceil().max(1.0) as usize;
+            // Rungs are needed where they stand if it was luck: they are taken only where luck is all but ruled out.
+            let older = if reserve.len() < wanted && doubt < FIRST_STAGE {
+                self.free_between(alive, f64::INFINITY)
+            } else {
+                reserve
+            };
             if self.test_spread(&older, wanted) > 0 {
                 self.phase = Phase::Second(climb);
                 return;

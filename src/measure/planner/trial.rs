@@ -34,29 +34,28 @@ impl Planner {
 
     /// How many covered tries must stay unanswered.
     fn covered_needed(&self) -> usize {
-        (FALSE_VERDICT.ln() / self.round_trip_loss().ln())
-            .ceil()
-            .clamp(3.0, 8.0) as usize
+        (FALSE_VERDICT.ln() / self.round_trip_loss().ln()).ceil().clamp(3.0, 8.0) as usize
+    }
+
+    /// Which covered try, from 0, a living connection would surely have answered by.
+    fn decisive(&self) -> usize {
+        (FALSE_AGE.ln() / self.round_trip_loss().ln()).ceil().max(1.0) as usize - 1
+    }
+
+    /// How much younger than the age of its verdict a silent hold was at its first try.
+    pub(super) fn slack(&self) -> f64 {
+        self.decisive() as f64 * self.tries().spacing.as_secs_f64()
     }
 
     pub(super) fn start_trial(&mut self, i: usize, speaker: FirstSpeaker) {
         let tries = self.tries();
         let window = tries.spacing * u32::from(tries.count) + self.pulse.rtt.usual();
         let (now, id) = (self.now, self.holds[i].id);
-        self.holds[i].state = State::Testing(Trial {
-            speaker,
-            asked: now,
-            tries: Vec::new(),
-            check: now + window,
-            rounds: 1,
-        });
+        self.holds[i].state =
+            State::Testing(Trial { speaker, asked: now, tries: Vec::new(), check: now + window, rounds: 1 });
         self.testing.push(i);
         self.pulse.hurry(now);
-        self.act(Action::Test {
-            hold: id,
-            speaker,
-            tries,
-        });
+        self.act(Action::Test { hold: id, speaker, tries });
     }
 
     pub(super) fn seen_try(&mut self, id: HoldId, at: Instant) {
@@ -110,24 +109,14 @@ impl Planner {
             return;
         };
         let (rtt, rto) = (self.pulse.rtt.usual(), self.pulse.rtt.rto());
-        let half = if trial.speaker == FirstSpeaker::Server {
-            rtt / 2
-        } else {
-            Duration::ZERO
-        };
-        let covered: Vec<Instant> = trial
-            .tries
-            .iter()
-            .copied()
-            .filter(|&t| self.pulse.covered(t.saturating_sub(half)))
-            .collect();
+        let half = if trial.speaker == FirstSpeaker::Server { rtt / 2 } else { Duration::ZERO };
+        let covered: Vec<Instant> =
+            trial.tries.iter().copied().filter(|&t| self.pulse.covered(t.saturating_sub(half))).collect();
         let needed = self.covered_needed();
         if covered.len() >= needed {
             let settled = covered[0] + 3 * rto + rtt;
             if self.now >= settled {
-                let loss = self.round_trip_loss();
-                let decisive = (FALSE_AGE.ln() / loss.ln()).ceil().max(1.0) as usize - 1;
-                let age = covered[decisive.min(covered.len() - 1)] - self.holds[i].silent_since;
+                let age = covered[self.decisive().min(covered.len() - 1)] - self.holds[i].silent_since;
                 let verdict = Judgement {
                     fate: Fate::Dead,
                     outcome: Outcome::Silent,
@@ -150,22 +139,14 @@ impl Planner {
         // Not enough company: more tries as soon as the path is seen to work.
         let again = self.pulse.live(self.now);
         let tries = self.tries();
-        let pause = if again {
-            tries.spacing * u32::from(tries.count) + rtt
-        } else {
-            self.pulse.spacing() * 2
-        };
+        let pause = if again { tries.spacing * u32::from(tries.count) + rtt } else { self.pulse.spacing() * 2 };
         let (now, id, speaker) = (self.now, self.holds[i].id, trial.speaker);
         if let State::Testing(trial) = &mut self.holds[i].state {
             trial.check = now + pause;
             trial.rounds += u32::from(again);
         }
         if again {
-            self.act(Action::Test {
-                hold: id,
-                speaker,
-                tries,
-            });
+            self.act(Action::Test { hold: id, speaker, tries });
         }
     }
 

@@ -25,10 +25,7 @@ impl Density {
     /// Adds `other` times `weight`.
     pub fn add(&mut self, other: &Self, weight: f64) {
         if weight > 0.0 {
-            self.pieces.extend(other.pieces.iter().map(|p| Piece {
-                mass: p.mass * weight,
-                ..*p
-            }));
+            self.pieces.extend(other.pieces.iter().map(|p| Piece { mass: p.mass * weight, ..*p }));
         }
     }
 

@@ -27,6 +27,9 @@ const MIXTURE: f64 = 0.1;
 /// dearer price would let one false verdict pass for a mixture, a cheaper one would doubt true ones.
 const FALSE_DEAD: f64 = 1e-3;
 
+/// The price of a dead one that lived at its first try and was dead by the decisive one: the first was lost.
+const FIRST_TRY_LOST: f64 = 0.1;
+
 /// What the samples say.
 #[derive(Clone, Debug)]
 pub struct Posterior {
@@ -55,10 +58,7 @@ pub fn weigh(samples: &[Sample], sweeps: &mut Sweeps) -> Posterior {
     let mixture = mixture::weigh(&sorted);
     // A dead verdict far below a living connection cannot be a sweep: it is false, or a mixture.
     let oldest = longest_alive(&sorted);
-    let far = sorted
-        .iter()
-        .filter(|s| s.is_dead() && s.age < oldest - sweep::LONGEST)
-        .count();
+    let far = sorted.iter().filter(|s| s.is_dead() && s.age < oldest - sweep::LONGEST).count();
     let swept = sweeps.weigh(&sorted, oldest - sweep::LONGEST);
 
     let nothing = CLEAN * clean.nothing;

@@ -14,8 +14,9 @@ pub(super) const LONGEST: f64 = 30.0;
 /// The shortest: below it a sweep disappears in the 1 s that no bracket is better than.
 const SHORTEST: f64 = 0.8;
 /// Step of the grid in looks per second: over the 25 s of samples that bear on the phase, neighbours drift apart by a
-/// tenth of a period.
+/// tenth of a period. Slow periods have samples of a longer time to bear on them.
 const STEP: f64 = 0.004;
+const SLOW_STEP: f64 = 0.0015;
 /// Periods up to this are the common ones (seconds), and the prior share of the slower rest.
 const COMMON: f64 = 10.5;
 const SLOW: f64 = 0.15;
@@ -26,6 +27,8 @@ const NEGLIGIBLE: f64 = 1e-7;
 #[derive(Clone, Copy, Debug)]
 struct Period {
     seconds: f64,
+    /// Distance to its neighbours on the grid, looks per second.
+    step: f64,
     prior: f64,
     alive: bool,
 }
@@ -45,24 +48,23 @@ pub(super) struct Swept {
 impl Default for Sweeps {
     fn default() -> Self {
         let (slowest, fastest) = (1.0 / LONGEST, 1.0 / SHORTEST);
-        let count = ((fastest - slowest) / STEP).ceil() as usize;
-        let mut periods: Vec<Period> = (0..=count)
-            .map(|i| {
-                let looks = slowest + STEP * i as f64;
-                // Uniform in s up to the common limit, log-uniform beyond; ds = s² df, ds / s = s df.
-                let s = 1.0 / looks;
-                let prior = if s <= COMMON {
-                    (1.0 - SLOW) * s * s * STEP / (COMMON - SHORTEST)
-                } else {
-                    SLOW * s * STEP / (LONGEST / COMMON).ln()
-                };
-                Period {
-                    seconds: s,
-                    prior,
-                    alive: true,
-                }
-            })
-            .collect();
+        let mut looks = slowest;
+        let mut periods: Vec<Period> = std::iter::from_fn(|| {
+            let here = looks;
+            looks += if here < 1.0 / COMMON { SLOW_STEP } else { STEP };
+            (here <= fastest).then_some((here, looks - here))
+        })
+        .map(|(looks, step)| {
+            // Uniform in s up to the common limit, log-uniform beyond; ds = s² df, ds / s = s df.
+            let s = 1.0 / looks;
+            let prior = if s <= COMMON {
+                (1.0 - SLOW) * s * s * step / (COMMON - SHORTEST)
+            } else {
+                SLOW * s * step / (LONGEST / COMMON).ln()
+            };
+            Period { seconds: s, step, prior, alive: true }
+        })
+        .collect();
         let total: f64 = periods.iter().map(|p| p.prior).sum();
         periods.iter_mut().for_each(|p| p.prior /= total);
         Self { periods }
@@ -81,10 +83,7 @@ impl Sweeps {
     pub(super) fn weigh(&mut self, sorted: &[Sample], floor: f64) -> Swept {
         let mut density = Density::default();
         let oldest = super::longest_alive(sorted);
-        let first_dead = sorted
-            .iter()
-            .find(|s| s.is_dead() && s.age >= floor)
-            .map_or(f64::INFINITY, |s| s.age);
+        let first_dead = sorted.iter().find(|s| s.is_dead() && s.age >= floor).map_or(f64::INFINITY, |s| s.age);
         if !first_dead.is_finite() || first_dead < oldest - LONGEST {
             return Swept { density, period: None };
         }
@@ -93,17 +92,12 @@ impl Sweeps {
         let mut weights = Vec::with_capacity(self.periods.len());
         let (mut alive, mut dead) = (Vec::new(), Vec::new());
         for period in &self.periods {
-            let weight = if period.alive {
-                fold(
-                    sorted,
-                    period.seconds,
-                    now,
-                    oldest,
-                    first_dead,
-                    floor,
-                    &mut alive,
-                    &mut dead,
-                );
+            // A living connection more than a period older than a dead one rules the period out, and no box looks so
+            // rarely that its sweep outweighs its timer.
+            let s = period.seconds;
+            let possible = period.alive && oldest - s <= first_dead && s <= COMMON.max(first_dead / 2.0);
+            let weight = if possible {
+                fold(sorted, *period, now, oldest, first_dead, floor, &mut alive, &mut dead);
                 integrate(&alive, &dead, period, &mut density)
             } else {
                 0.0
@@ -120,22 +114,16 @@ impl Sweeps {
         if mass <= 0.0 {
             *self = Self::default();
         }
-        Swept {
-            density,
-            period: (mass > 0.0).then(|| moment / mass),
-        }
+        Swept { density, period: (mass > 0.0).then(|| moment / mass) }
     }
 }
 
 /// Folds the samples that can bind for period `s` into it. The grid's half step lets the phase drift with distance
 /// from `now`; each sample is given that much room, so that a true period is never excluded by the grid.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "two buffers are reused over hundreds of periods"
-)]
+#[expect(clippy::too_many_arguments, reason = "two buffers are reused over hundreds of periods")]
 fn fold(
     sorted: &[Sample],
-    s: f64,
+    period: Period,
     now: f64,
     oldest: f64,
     first_dead: f64,
@@ -143,27 +131,22 @@ fn fold(
     alive: &mut Vec<Folded>,
     dead: &mut Vec<Folded>,
 ) {
+    let s = period.seconds;
     alive.clear();
     dead.clear();
-    let from = sorted.partition_point(|x| x.age <= (oldest - s).max(0.0).min(first_dead));
+    let from = sorted.partition_point(|x| x.age < (oldest - s).max(0.0).min(first_dead));
     let to = sorted.partition_point(|x| x.age <= oldest.max(first_dead + s));
     for sample in &sorted[from..to] {
         let back = now - sample.at();
         let phase = (-back).rem_euclid(s);
-        let room = 0.5 * STEP * back * s;
+        let room = 0.5 * period.step * back * s;
         let aged = sample.age - phase;
         if sample.is_dead() {
             if sample.age < first_dead + s && sample.age >= floor {
-                dead.push(Folded {
-                    phase,
-                    aged: aged + room,
-                });
+                dead.push(Folded { phase, aged: aged + room });
             }
         } else if sample.age > oldest - s {
-            alive.push(Folded {
-                phase,
-                aged: aged - room,
-            });
+            alive.push(Folded { phase, aged: aged - room });
         }
     }
     alive.sort_unstable_by(|a, b| a.phase.total_cmp(&b.phase));
@@ -180,11 +163,7 @@ fn integrate(alive: &[Folded], dead: &[Folded], period: &Period, density: &mut D
     let (mut a_low, mut d_low) = (f64::NEG_INFINITY, f64::INFINITY);
     let (mut phi, mut mass) = (0.0, 0.0);
     loop {
-        let next = alive
-            .get(i)
-            .map_or(s, |x| x.phase)
-            .min(dead.get(j).map_or(s, |x| x.phase))
-            .min(s);
+        let next = alive.get(i).map_or(s, |x| x.phase).min(dead.get(j).map_or(s, |x| x.phase)).min(s);
         let floor = above[i].max(a_low);
         let roof = dead_above[j].min(d_low);
         if next > phi && roof > floor && roof.is_finite() {
@@ -255,11 +234,7 @@ mod tests {
             .map(|&(start, at)| {
                 let look = at - (at - phase).rem_euclid(s);
                 let fate = if look - start >= t { Fate::Dead } else { Fate::Alive };
-                Sample {
-                    start,
-                    age: at - start,
-                    fate,
-                }
+                Sample { start, age: at - start, fate }
             })
             .collect();
         samples.sort_by(|a, b| a.age.total_cmp(&b.age));
@@ -287,9 +262,8 @@ mod tests {
         for i in 0_i32..200 {
             let s = 1.0 + 0.045 * f64::from(i);
             let (t, phase) = (40.0 + 0.37 * f64::from(i), 0.61 * f64::from(i));
-            let probes: Vec<(f64, f64)> = (0..300)
-                .map(|k| (0.003 * f64::from(k % 17), t - 12.0 + 0.1 * f64::from(k)))
-                .collect();
+            let probes: Vec<(f64, f64)> =
+                (0..300).map(|k| (0.003 * f64::from(k % 17), t - 12.0 + 0.1 * f64::from(k))).collect();
             let samples = ask(t, s, phase, &probes);
             let swept = Sweeps::default().weigh(&samples, 0.0);
             let [low, high] = swept.density.quantiles([0.001, 0.999]).unwrap();

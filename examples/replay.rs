@@ -1,0 +1,51 @@
+//! One path of the committed table, hold by hold:
+//!
+//! ```text
+//! cargo run --release --example replay -- "700, 2 h, loss 0" 4000009
+//! ```
+
+use idlescope::sim::study;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(name), Some(seed)) = (arguments.next(), arguments.next().and_then(|s| s.parse().ok())) else {
+        eprintln!("usage: replay ROW SEED: the name of a row (or a part of it) and the seed of a path");
+        std::process::exit(2);
+    };
+    let Some(row) = study::rows().into_iter().find(|r| r.name.contains(&name)) else {
+        eprintln!("no row is named like `{name}`");
+        std::process::exit(2);
+    };
+    let (case, decided) = study::case(&row, seed);
+    println!("{case:#?}");
+    let samples = idlescope::measure::evidence::samples(
+        &decided,
+        idlescope::model::FirstSpeaker::Server,
+        idlescope::model::Experiment::Ladder,
+        0.0,
+    );
+    let p = idlescope::measure::posterior::weigh(&samples, &mut Default::default());
+    println!(
+        "nothing {} clean {} sweep {} mixture {} period {:?} q {:?} second {:?}",
+        p.nothing,
+        p.clean,
+        p.sweep,
+        p.mixture,
+        p.period,
+        p.onset.quantiles([0.0025, 0.5, 0.9975]),
+        p.second.as_ref().map(|s| (s.nothing, s.share))
+    );
+    for r in decided {
+        println!(
+            "hold {:>4} {:>8} start {:>9.3} silence {:>9.3} at {:>9.3} {:>6} {:?} unasked {}",
+            r.hold.0,
+            r.experiment,
+            r.silent_since.as_secs_f64(),
+            r.silence.as_secs_f64(),
+            (r.silent_since + r.silence).as_secs_f64(),
+            r.outcome,
+            r.first_speaker,
+            r.unasked
+        );
+    }
+}

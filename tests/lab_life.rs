@@ -260,6 +260,11 @@ fn output(command: &mut Command) -> String {
 
 fn sleep() -> Command {
     let mut command = Command::new("sleep");
-    command.arg("1000");
+    // Not the test's own output: whoever reads that to its end must not wait for a sleeper that was left behind.
+    command
+        .arg("1000")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command
 }

@@ -6,3 +6,7 @@ mod bench;
 mod plain;
 #[path = "engine/reflected.rs"]
 mod reflected;
+#[path = "engine/relay.rs"]
+mod relay;
+#[path = "engine/relayed.rs"]
+mod relayed;

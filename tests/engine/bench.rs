@@ -71,7 +71,10 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        // Not politely: the test is over, and its engine may not have closed everything yet.
+        if let Some(kill) = self.kill.take() {
+            let _ = kill.send(());
+        }
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

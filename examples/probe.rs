@@ -24,9 +24,7 @@ async fn example() -> Result<(), Box<dyn Error>> {
         Some(target) => target.parse()?,
         None => own_reflector()?.parse()?,
     };
-    let longest = arguments
-        .next()
-        .map_or(Ok(Duration::from_secs(2)), |max| duration::parse(&max))?;
+    let longest = arguments.next().map_or(Ok(Duration::from_secs(2)), |max| duration::parse(&max))?;
 
     // what to ask: a profile, and what differs from it
     let mut request = profile::load("quick")?.request(target.scheme == Scheme::Reflector);
@@ -35,11 +33,7 @@ async fn example() -> Result<(), Box<dyn Error>> {
     request.connections = 64;
     request.recheck = 0;
     let plan = Plan::new(request)?;
-    println!(
-        "{} connections, at most {}",
-        plan.cost().connections,
-        duration::human(plan.cost().longest)
-    );
+    println!("{} connections, at most {}", plan.cost().connections, duration::human(plan.cost().longest));
 
     // who asks: ordinary sockets, one pinned address
     let clock = Clock::start();
@@ -65,11 +59,7 @@ async fn example() -> Result<(), Box<dyn Error>> {
     )
     .await;
 
-    println!(
-        "{} holds decided, verdict {:?}",
-        outcome.records.len(),
-        outcome.findings.verdict
-    );
+    println!("{} holds decided, verdict {:?}", outcome.records.len(), outcome.findings.verdict);
     for found in &outcome.findings.speakers {
         for step in &found.steps {
             let (low, high) = (duration::human(step.low), step.high.map(duration::human));
@@ -84,11 +74,8 @@ async fn example() -> Result<(), Box<dyn Error>> {
 
 /// A reflector in this process, on a port that the kernel chooses.
 fn own_reflector() -> Result<String, Box<dyn Error>> {
-    let reflector = Reflector::bind(ServeConfig {
-        listen: vec!["127.0.0.1:0".parse()?],
-        secret: None,
-        limits: Limits::default(),
-    })?;
+    let reflector =
+        Reflector::bind(ServeConfig { listen: vec!["127.0.0.1:0".parse()?], secret: None, limits: Limits::default() })?;
     let address = reflector.local_addrs()[0];
     tokio::task::spawn_local(reflector.run(std::future::pending()));
     Ok(format!("reflector://{address}"))

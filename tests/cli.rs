@@ -48,22 +48,10 @@ fn refused(arguments: &[&str], code: i32, hint: &str) {
 
 /// The one line that says why, without what clap and the plan print around it.
 fn reason(ran: &Ran) -> Vec<&str> {
-    ran.stderr
-        .lines()
-        .filter(|line| line.starts_with("idlescope: "))
-        .collect()
+    ran.stderr.lines().filter(|line| line.starts_with("idlescope: ")).collect()
 }
 
-const COMMANDS: [&str; 8] = [
-    "probe",
-    "serve",
-    "demo",
-    "plan",
-    "profiles",
-    "doctor",
-    "completions",
-    "man",
-];
+const COMMANDS: [&str; 8] = ["probe", "serve", "demo", "plan", "profiles", "doctor", "completions", "man"];
 
 #[test]
 fn help_texts_are_as_reviewed() {
@@ -80,10 +68,7 @@ fn help_texts_are_as_reviewed() {
 #[test]
 fn the_version_is_the_packages() {
     let ran = run(&["--version"]);
-    assert_eq!(
-        (ran.code, ran.stdout),
-        (0, format!("idlescope {}\n", env!("CARGO_PKG_VERSION")))
-    );
+    assert_eq!((ran.code, ran.stdout), (0, format!("idlescope {}\n", env!("CARGO_PKG_VERSION"))));
 }
 
 #[test]
@@ -128,30 +113,18 @@ fn the_raw_engine_is_refused_for_now() {
 
 #[test]
 fn bytes_are_not_sent_to_a_reflector() {
-    refused(
-        &["probe", "reflector://127.0.0.1", "--send", "x"],
-        2,
-        "leave --send out",
-    );
+    refused(&["probe", "reflector://127.0.0.1", "--send", "x"], 2, "leave --send out");
 }
 
 #[test]
 fn two_things_cannot_have_stdout() {
-    refused(
-        &["probe", "127.0.0.1:1", "-o", "-", "--json"],
-        2,
-        "-o - and --json both want stdout",
-    );
+    refused(&["probe", "127.0.0.1:1", "-o", "-", "--json"], 2, "-o - and --json both want stdout");
 }
 
 #[test]
 fn an_unknown_profile_is_a_usage_error() {
     refused(&["probe", "127.0.0.1:1", "--profile", "moblie"], 2, "mobile");
-    refused(
-        &["plan", "127.0.0.1:1", "--profile", "/nonexistent/x.toml"],
-        2,
-        "/nonexistent/x.toml",
-    );
+    refused(&["plan", "127.0.0.1:1", "--profile", "/nonexistent/x.toml"], 2, "/nonexistent/x.toml");
     refused(&["profiles", "moblie"], 2, "mobile");
 }
 
@@ -167,11 +140,7 @@ fn a_profile_with_a_wrong_key_is_told_with_its_place() {
 fn a_name_that_does_not_exist_is_unreachable() {
     let ran = run(&["probe", "no-such-host.invalid:80"]);
     assert_eq!(ran.code, 3, "{}", ran.stderr);
-    assert!(
-        matches!(reason(&ran)[..], [line] if line.contains("no-such-host.invalid")),
-        "{}",
-        ran.stderr
-    );
+    assert!(matches!(reason(&ran)[..], [line] if line.contains("no-such-host.invalid")), "{}", ran.stderr);
 }
 
 #[test]
@@ -179,11 +148,7 @@ fn nothing_that_listens_is_unreachable() {
     let target = format!("127.0.0.1:{}", free_port());
     let ran = run(&["probe", &target]);
     assert_eq!(ran.code, 3, "{}", ran.stderr);
-    assert!(
-        matches!(reason(&ran)[..], [line] if line.contains(&target)),
-        "{}",
-        ran.stderr
-    );
+    assert!(matches!(reason(&ran)[..], [line] if line.contains(&target)), "{}", ran.stderr);
     assert_eq!(ran.stdout, "");
 }
 
@@ -200,11 +165,7 @@ fn a_service_that_is_no_reflector_is_told_so() {
     });
     let ran = run(&["probe", &format!("reflector://127.0.0.1:{port}")]);
     assert_eq!(ran.code, 3, "{}", ran.stderr);
-    assert!(
-        matches!(reason(&ran)[..], [line] if line.contains("not an idlescope reflector")),
-        "{}",
-        ran.stderr
-    );
+    assert!(matches!(reason(&ran)[..], [line] if line.contains("not an idlescope reflector")), "{}", ran.stderr);
 }
 
 #[test]
@@ -213,33 +174,17 @@ fn files_that_cannot_be_written_are_refused_before_anything_is_measured() {
         let target = format!("127.0.0.1:{}", free_port());
         let ran = run(&["probe", &target, flag, "/nonexistent/folder/out.csv"]);
         assert_eq!(ran.code, 2, "{}", ran.stderr);
-        assert!(
-            matches!(reason(&ran)[..], [line] if line.contains("/nonexistent/folder")),
-            "{}",
-            ran.stderr
-        );
+        assert!(matches!(reason(&ran)[..], [line] if line.contains("/nonexistent/folder")), "{}", ran.stderr);
     }
-    refused(
-        &["probe", "127.0.0.1:1", "--resume", "/nonexistent/x.csv"],
-        2,
-        "/nonexistent/x.csv",
-    );
-    refused(
-        &["probe", "reflector://127.0.0.1", "--secret-file", "/nonexistent/s"],
-        2,
-        "/nonexistent/s",
-    );
+    refused(&["probe", "127.0.0.1:1", "--resume", "/nonexistent/x.csv"], 2, "/nonexistent/x.csv");
+    refused(&["probe", "reflector://127.0.0.1", "--secret-file", "/nonexistent/s"], 2, "/nonexistent/s");
 }
 
 #[test]
 fn an_empty_secret_is_no_secret() {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), "\n").unwrap();
-    refused(
-        &["serve", "--secret-file", file.path().to_str().unwrap()],
-        2,
-        "is empty",
-    );
+    refused(&["serve", "--secret-file", file.path().to_str().unwrap()], 2, "is empty");
 }
 
 #[test]
@@ -272,21 +217,14 @@ fn the_doctor_speaks_json_too() {
     assert!(text.stdout.contains("file-limit"), "{}", text.stdout);
     let json = run(&["doctor", "--json"]);
     let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    assert!(
-        document["findings"].as_array().is_some_and(|f| f.len() > 4),
-        "{document}"
-    );
+    assert!(document["findings"].as_array().is_some_and(|f| f.len() > 4), "{document}");
 }
 
 #[test]
 fn colour_is_asked_for_or_not_there() {
     assert!(!run(&["doctor"]).stdout.contains('\x1b'));
     assert!(run(&["doctor", "--color", "always"]).stdout.contains('\x1b'));
-    assert!(
-        !ran(idlescope(&["doctor", "--color", "auto"]).env("NO_COLOR", "1"))
-            .stdout
-            .contains('\x1b')
-    );
+    assert!(!ran(idlescope(&["doctor", "--color", "auto"]).env("NO_COLOR", "1")).stdout.contains('\x1b'));
 }
 
 #[test]
@@ -310,11 +248,7 @@ fn a_closed_pipe_is_no_failure() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_idlescope"));
-    let child = command
-        .args(["completions", "bash"])
-        .stdout(writer)
-        .stderr(std::process::Stdio::piped())
-        .spawn();
+    let child = command.args(["completions", "bash"]).stdout(writer).stderr(std::process::Stdio::piped()).spawn();
     let output = child.unwrap().wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -324,10 +258,7 @@ fn a_closed_pipe_is_no_failure() {
 fn rows(path: &Path) -> (Vec<String>, Vec<Vec<String>>) {
     let mut reader = csv::Reader::from_path(path).unwrap();
     let header = reader.headers().unwrap().iter().map(str::to_owned).collect();
-    let rows = reader
-        .records()
-        .map(|row| row.unwrap().iter().map(str::to_owned).collect())
-        .collect();
+    let rows = reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect();
     (header, rows)
 }
 
@@ -358,10 +289,7 @@ fn a_path_that_forgets_nothing_gives_a_lower_bound_in_every_output() {
     }
     let (header, summed) = rows(&summary);
     let column = |name: &str| header.iter().position(|h| h == name).unwrap();
-    let server = summed
-        .iter()
-        .find(|row| row[column("first_speaker")] == "server")
-        .unwrap();
+    let server = summed.iter().find(|row| row[column("first_speaker")] == "server").unwrap();
     let low: f64 = server[column("expiry_low_s")].parse().unwrap();
     assert!((1.8..3.0).contains(&low), "{low}");
     assert_eq!(server[column("expiry_high_s")], "");
@@ -394,11 +322,7 @@ fn a_wrong_secret_is_told_in_one_line() {
     let serving = Serving::start(&["--secret-file", &theirs]);
     let wrong = run(&["probe", &serving.target(), "--secret-file", &ours]);
     assert_eq!(wrong.code, 2, "{}", wrong.stderr);
-    assert!(
-        matches!(reason(&wrong)[..], [line] if line.contains("secret")),
-        "{}",
-        wrong.stderr
-    );
+    assert!(matches!(reason(&wrong)[..], [line] if line.contains("secret")), "{}", wrong.stderr);
     let none = run(&["probe", &serving.target()]);
     assert_eq!(none.code, 2, "{}", none.stderr);
 }
@@ -409,17 +333,7 @@ fn ctrl_c_once_writes_what_is_known_and_exits_130() {
     let folder = tempfile::tempdir().unwrap();
     let holds = folder.path().join("holds.csv");
     let target = serving.target();
-    let arguments = [
-        "probe",
-        &target,
-        "--min",
-        "200ms",
-        "--max",
-        "5m",
-        "--connections",
-        "32",
-        "--no-recheck",
-    ];
+    let arguments = ["probe", &target, "--min", "200ms", "--max", "5m", "--connections", "32", "--no-recheck"];
     let mut child = process::spawn(&[&arguments[..], &["-v", "-o", holds.to_str().unwrap()]].concat());
     child.wait_for("alive"); // -v says each decision: the first is in the file
     child.signal(process::INT);
@@ -449,10 +363,7 @@ fn a_kill_loses_nothing_decided_and_resume_finishes_the_run() {
     let (header, after) = rows(&holds);
     assert_eq!(after[..before.len()], before[..]);
     let run_id = header.iter().position(|h| h == "run_id").unwrap();
-    assert!(
-        after.iter().all(|row| row[run_id] == before[0][run_id]),
-        "the same run goes on"
-    );
+    assert!(after.iter().all(|row| row[run_id] == before[0][run_id]), "the same run goes on");
     let other = run(&["probe", "127.0.0.1:1", "--resume", &holds_name]);
     assert_eq!(other.code, 2);
     assert!(other.stderr.contains("its last run measured"), "{}", other.stderr);
@@ -498,9 +409,17 @@ fn several_targets_are_measured_one_after_another_and_the_worst_decides() {
     let gone = format!("127.0.0.1:{}", free_port());
     let ran = run(&[&["probe", &gone, &serving.target(), "--json"][..], &SHORT].concat());
     assert_eq!(ran.code, 3, "{}", ran.stderr);
-    assert!(
-        serde_json::from_str::<serde_json::Value>(&ran.stdout)
-            .unwrap()
-            .is_object()
-    );
+    assert!(serde_json::from_str::<serde_json::Value>(&ran.stdout).unwrap().is_object());
+}
+
+/// `demo` finds what it has built, and explains the trap. On which of its two paths it runs depends on the machine.
+#[test]
+fn the_demo_finds_what_it_built() {
+    for arguments in [&["demo"][..], &["demo", "--loopback"]] {
+        let ran = run(arguments);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains("forgets after 5.00 s"), "{}", ran.stdout);
+        assert!(ran.stdout.contains("Found."), "{}", ran.stdout);
+        assert!(ran.stdout.contains("That is the trap"), "{}", ran.stdout);
+    }
 }

@@ -59,23 +59,14 @@ fn offences(source: &str, module: &[&str]) -> Vec<String> {
 fn no_module_names_a_module_above_it() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let files = rust_files(&src);
-    assert!(
-        files.len() > 20,
-        "only {} files found under {}",
-        files.len(),
-        src.display()
-    );
+    assert!(files.len() > 20, "only {} files found under {}", files.len(), src.display());
     let mut found = Vec::new();
     for file in files {
         let source = fs::read_to_string(&file).expect("a readable source file");
         let module = module_of(&file, &src);
         let module: Vec<&str> = module.iter().map(String::as_str).collect();
         let shown = file.strip_prefix(&src).expect("a file under src").display().to_string();
-        found.extend(
-            offences(&source, &module)
-                .into_iter()
-                .map(|o| format!("src/{shown} {o}")),
-        );
+        found.extend(offences(&source, &module).into_iter().map(|o| format!("src/{shown} {o}")));
     }
     assert!(found.is_empty(), "imports against the layers:\n{}", found.join("\n"));
 }
@@ -86,62 +77,41 @@ fn every_module_of_the_crate_has_a_layer() {
     for file in rust_files(&src) {
         let module = module_of(&file, &src);
         let Some(top) = module.first() else { continue };
-        assert!(
-            table::layer(top).is_some(),
-            "{}: give `{top}` a place in tests/layers/table.rs",
-            file.display()
-        );
+        assert!(table::layer(top).is_some(), "{}: give `{top}` a place in tests/layers/table.rs", file.display());
     }
 }
 
 /// Asserts that `source` in `module` is caught, and that the message names what was caught.
 fn caught(module: &[&str], source: &str, naming: &str) {
     let found = offences(source, module);
-    assert!(
-        found.iter().any(|o| o.contains(naming)),
-        "not caught in {module:?}: {source}\nfound: {found:?}"
-    );
+    assert!(found.iter().any(|o| o.contains(naming)), "not caught in {module:?}: {source}\nfound: {found:?}");
 }
 
 /// Asserts that nothing in `source` is held against `module`.
 fn passes(module: &[&str], source: &str) {
     let found = offences(source, module);
-    assert!(
-        found.is_empty(),
-        "wrongly caught in {module:?}: {source}\nfound: {found:?}"
-    );
+    assert!(found.is_empty(), "wrongly caught in {module:?}: {source}\nfound: {found:?}");
 }
 
 #[test]
 fn a_plain_upward_import_is_caught() {
     caught(&["measure", "plan"], "use crate::io::Clock;", "`io`");
     caught(&["io"], "pub use crate::cli::Args;", "`cli`");
-    passes(
-        &["io", "kernel"],
-        "use crate::model::{Action, Target};\nuse super::clock::Clock;",
-    );
+    passes(&["io", "kernel"], "use crate::model::{Action, Target};\nuse super::clock::Clock;");
 }
 
 #[test]
 fn a_group_over_several_lines_is_caught() {
     let source = "use crate::{\n    model::{\n        Action,\n        Target,\n    },\n    // a comment between\n    run::probe,\n};";
     caught(&["measure"], source, "line 7: `measure` may not name `run`");
-    caught(
-        &["measure"],
-        "use {std::fmt, crate::{time::Instant, io::{clock::{Clock}}}};",
-        "`io`",
-    );
+    caught(&["measure"], "use {std::fmt, crate::{time::Instant, io::{clock::{Clock}}}};", "`io`");
 }
 
 #[test]
 fn aliases_and_globs_are_caught() {
     caught(&["boxes", "nat"], "use crate::io as quietly;", "`io`");
     caught(&["boxes", "nat"], "use crate::sim::*;", "`sim`");
-    caught(
-        &["boxes", "nat"],
-        "use crate as root;\nfn f() { root::io::x() }",
-        "the whole crate",
-    );
+    caught(&["boxes", "nat"], "use crate as root;\nfn f() { root::io::x() }", "the whole crate");
     caught(&["boxes", "nat"], "use crate::{self as root};", "the whole crate");
     caught(&["boxes", "nat"], "use crate::*;", "the whole crate");
     caught(&["boxes", "nat"], "use super::super::*;", "the whole crate");
@@ -153,21 +123,9 @@ fn paths_in_the_middle_of_code_are_caught() {
     caught(&["measure"], "fn f() -> u32 { crate::io::count() + 1 }", "`io`");
     caught(&["measure"], "macro_rules! m { () => { $crate::run::go() } }", "`run`");
     caught(&["measure"], "struct S<T: crate::lab::Box>(T);", "`lab`");
-    caught(
-        &["measure"],
-        "fn f() { <crate::io::Clock as Clone>::clone(&c) }",
-        "`io`",
-    );
-    caught(
-        &["measure"],
-        "#[serde(with = \"x\")]\nfn f() { ::idlescope::io::x() }",
-        "`io`",
-    );
-    caught(
-        &["measure"],
-        "macro_rules! m { () => { crate :: run :: go() } }",
-        "`run`",
-    );
+    caught(&["measure"], "fn f() { <crate::io::Clock as Clone>::clone(&c) }", "`io`");
+    caught(&["measure"], "#[serde(with = \"x\")]\nfn f() { ::idlescope::io::x() }", "`io`");
+    caught(&["measure"], "macro_rules! m { () => { crate :: run :: go() } }", "`run`");
     passes(&["measure"], "pub(crate) fn f() {}\npub(in crate::measure) struct S;");
 }
 
@@ -175,11 +133,7 @@ fn paths_in_the_middle_of_code_are_caught() {
 fn super_is_followed_through_files_and_inline_modules() {
     caught(&["measure", "plan"], "use super::super::io::Clock;", "`io`");
     caught(&["measure"], "use super::io::Clock;", "`io`");
-    caught(
-        &["measure", "plan"],
-        "mod deep { mod deeper { use super::super::super::super::io::X; } }",
-        "`io`",
-    );
+    caught(&["measure", "plan"], "mod deep { mod deeper { use super::super::super::super::io::X; } }", "`io`");
     passes(&["measure", "plan"], "mod deep { use super::super::io::X; }"); // that is measure::io
     passes(&["measure", "plan"], "use self::io::Clock; mod io {}");
 }
@@ -223,10 +177,7 @@ fn the_pure_layers_know_no_sockets() {
     caught(&["sim"], "use std::{fmt, net::{IpAddr, TcpStream}};", "TcpStream");
     caught(&["journal"], "fn f() { std::net::UdpSocket::bind(a); }", "UdpSocket");
     caught(&["measure", "planner"], "use rand::Rng;", "`rand`");
-    passes(
-        &["wire"],
-        "use std::net::{IpAddr, SocketAddr};\nuse tokio_util::codec::Decoder;",
-    );
+    passes(&["wire"], "use std::net::{IpAddr, SocketAddr};\nuse tokio_util::codec::Decoder;");
 }
 
 #[test]

@@ -28,10 +28,7 @@ impl Server {
         tokio::task::spawn_local(reflector.run(async {
             let _ = stopped.await;
         }));
-        Self {
-            address,
-            stop: Some(stop),
-        }
+        Self { address, stop: Some(stop) }
     }
 
     fn stop(&mut self) {
@@ -73,23 +70,12 @@ async fn probe(
     .await
     .unwrap();
     let planner = Planner::new(plan(max));
-    run::probe(
-        &mut engine,
-        planner,
-        &clock,
-        sinks,
-        &mut Progressing::quiet(),
-        interrupts,
-    )
-    .await
+    run::probe(&mut engine, planner, &clock, sinks, &mut Progressing::quiet(), interrupts).await
 }
 
 /// Runs `test` as every command does: on one thread.
 fn on_one_thread(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, test);
 }
 
@@ -111,10 +97,7 @@ struct Full {
 impl Sink for Full {
     fn decided(&mut self, _: &HoldRecord) -> Result<(), SinkError> {
         let Some(left) = self.room.checked_sub(1) else {
-            return Err(SinkError {
-                message: "holds.csv: no space left on device".to_owned(),
-                gone: self.gone,
-            });
+            return Err(SinkError { message: "holds.csv: no space left on device".to_owned(), gone: self.gone });
         };
         self.room = left;
         Ok(())
@@ -160,22 +143,10 @@ fn a_path_that_forgets_nothing_gives_a_lower_bound_and_every_record_is_in_the_fi
         let outcome = probe(&server, Duration::from_secs(2), vec![sink], &mut Interrupts::never()).await;
         assert_eq!(outcome.findings.verdict, Verdict::Measured);
         assert_eq!(outcome.stopped, None);
-        let server_first = outcome
-            .findings
-            .speakers
-            .iter()
-            .find(|s| s.speaker == FirstSpeaker::Server)
-            .unwrap();
-        assert!(
-            server_first.steps[0].low >= Duration::from_millis(1900),
-            "{server_first:?}"
-        );
+        let server_first = outcome.findings.speakers.iter().find(|s| s.speaker == FirstSpeaker::Server).unwrap();
+        assert!(server_first.steps[0].low >= Duration::from_millis(1900), "{server_first:?}");
         assert_eq!(server_first.steps[0].high, None);
-        let written: Vec<Outcome> = read_holds(&path)
-            .unwrap()
-            .iter()
-            .map(|row| row.record.outcome)
-            .collect();
+        let written: Vec<Outcome> = read_holds(&path).unwrap().iter().map(|row| row.record.outcome).collect();
         let decided: Vec<Outcome> = outcome.records.iter().map(|record| record.outcome).collect();
         assert_eq!(written, decided);
     });
@@ -192,11 +163,7 @@ fn an_interrupt_voids_what_is_undecided_and_returns_what_is_known() {
         assert_eq!(outcome.stopped, Some(Stopped::Interrupted));
         assert!(outcome.records.iter().any(|record| record.outcome == Outcome::Alive));
         assert!(outcome.records.iter().any(|record| record.outcome == Outcome::Void));
-        assert!(
-            clock.now() < Instant::from_secs_f64(30.0),
-            "it took until {}",
-            clock.now()
-        );
+        assert!(clock.now() < Instant::from_secs_f64(30.0), "it took until {}", clock.now());
     });
 }
 
@@ -208,11 +175,7 @@ fn a_second_interrupt_stops_at_once() {
         ask.send(()).unwrap();
         ask.send(()).unwrap();
         let outcome = probe(&server, Duration::from_mins(10), Vec::new(), &mut interrupts).await;
-        assert!(
-            matches!(outcome.stopped, Some(Stopped::Aborted | Stopped::Interrupted)),
-            "{:?}",
-            outcome.stopped
-        );
+        assert!(matches!(outcome.stopped, Some(Stopped::Aborted | Stopped::Interrupted)), "{:?}", outcome.stopped);
     });
 }
 
@@ -227,10 +190,7 @@ fn a_row_that_cannot_be_written_ends_the_run_and_is_still_returned() {
         };
         assert!(error.to_string().contains("no space left"));
         assert_eq!(unwritten, 2);
-        assert!(
-            outcome.records.len() > 2,
-            "the record that could not be written is returned"
-        );
+        assert!(outcome.records.len() > 2, "the record that could not be written is returned");
     });
 }
 
@@ -242,13 +202,7 @@ fn a_reader_that_has_gone_ends_the_run_only_if_nobody_else_is_left() {
         let alone: Vec<Box<dyn Sink>> = vec![gone()];
         let outcome = probe(&server, Duration::from_mins(10), alone, &mut Interrupts::never()).await;
         assert!(matches!(outcome.stopped, Some(Stopped::CannotWrite { ref error, .. }) if error.gone));
-        let others: Vec<Box<dyn Sink>> = vec![
-            gone(),
-            Box::new(Full {
-                room: usize::MAX,
-                gone: false,
-            }),
-        ];
+        let others: Vec<Box<dyn Sink>> = vec![gone(), Box::new(Full { room: usize::MAX, gone: false })];
         let outcome = probe(&server, Duration::from_secs(1), others, &mut Interrupts::never()).await;
         assert_eq!(outcome.stopped, None);
         assert_eq!(outcome.findings.verdict, Verdict::Measured);
@@ -275,10 +229,7 @@ fn a_server_that_goes_away_is_no_expiry() {
         }
         assert!(outcome.records.iter().any(|record| record.outcome == Outcome::Void));
         assert!(
-            matches!(
-                outcome.findings.verdict,
-                Verdict::Unreachable(_) | Verdict::Inconclusive(_)
-            ),
+            matches!(outcome.findings.verdict, Verdict::Unreachable(_) | Verdict::Inconclusive(_)),
             "{:?}",
             outcome.findings.verdict
         );

@@ -37,25 +37,17 @@ pub fn run(args: &ManArgs, terminal: &Terminal) -> Result<(), Failure> {
         for (file, text) in &pages {
             let path = folder.join(file);
             std::fs::write(&path, text).map_err(|error| {
-                Failure::new(
-                    Exit::Usage,
-                    format!("write {}: {error}: --out needs an existing folder", path.display()),
-                )
+                Failure::new(Exit::Usage, format!("write {}: {error}: --out needs an existing folder", path.display()))
             })?;
             terminal.note(&path.display().to_string());
         }
         return Ok(());
     }
-    let wanted = args
-        .command
-        .as_ref()
-        .map_or("idlescope.1".to_owned(), |c| format!("idlescope-{c}.1"));
+    let wanted = args.command.as_ref().map_or("idlescope.1".to_owned(), |c| format!("idlescope-{c}.1"));
     if let Some((_, text)) = pages.iter().find(|(file, _)| *file == wanted) {
         return terminal.print(text);
     }
-    let commands = pages
-        .iter()
-        .filter_map(|(file, _)| file.strip_prefix("idlescope-")?.strip_suffix(".1"));
+    let commands = pages.iter().filter_map(|(file, _)| file.strip_prefix("idlescope-")?.strip_suffix(".1"));
     let asked = args.command.as_deref().unwrap_or_default();
     let known = commands.collect::<Vec<_>>().join(", ");
     Err(Failure::usage(format!("`{asked}` is not a command; one of: {known}")))

@@ -38,8 +38,5 @@ pub fn run(args: &ProfilesArgs, terminal: &Terminal) -> Result<(), Failure> {
     // a file of one's own: that it reads is what there is to show; a wrong name is an error with a suggestion
     let profile = profile::load(name).map_err(Failure::usage)?;
     let cliffs = profile.cliffs.len();
-    terminal.print(&format!(
-        "{name} is a profile: {}, {cliffs} known timeouts\n",
-        profile.about
-    ))
+    terminal.print(&format!("{name} is a profile: {}, {cliffs} known timeouts\n", profile.about))
 }

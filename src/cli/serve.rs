@@ -41,9 +41,7 @@ pub fn run(args: &ServeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let limits = Limits {
         connections: args.max_connections.unwrap_or(defaults.connections),
         hold: args.max_hold.unwrap_or(defaults.hold),
-        memory: args
-            .max_memory
-            .map_or(defaults.memory, |mib| mib.saturating_mul(1 << 20)),
+        memory: args.max_memory.map_or(defaults.memory, |mib| mib.saturating_mul(1 << 20)),
         ..defaults
     };
     let listen = if args.listen.is_empty() {
@@ -87,15 +85,7 @@ pub fn run(args: &ServeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
 
 /// What it did, in one line.
 fn told(stats: &ServeStats) -> String {
-    let ServeStats {
-        accepted,
-        welcomed,
-        refused,
-        dropped,
-        pushes,
-        bytes_in,
-        bytes_out,
-    } = stats;
+    let ServeStats { accepted, welcomed, refused, dropped, pushes, bytes_in, bytes_out } = stats;
     format!(
         "served {welcomed} of {accepted} connections ({refused} refused, {dropped} dropped), {pushes} pushes, \
          {bytes_in} bytes in, {bytes_out} bytes out"

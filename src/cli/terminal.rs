@@ -95,10 +95,7 @@ impl Terminal {
 
     /// The same, without notes if `quiet`.
     pub const fn silenced(&self, quiet: bool) -> Self {
-        Self {
-            color: self.color,
-            quiet,
-        }
+        Self { color: self.color, quiet }
     }
 
     /// Whether somebody looks at stderr on a terminal.
@@ -116,12 +113,10 @@ impl Terminal {
     /// Writes results to stdout. A closed pipe is a quiet success.
     pub fn print(&self, text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
-        out.write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .map_err(|error| match error.kind() {
-                ErrorKind::BrokenPipe => Failure::closed_pipe(),
-                _ => Failure::new(Exit::Usage, format!("write to stdout: {error}: check where it goes to")),
-            })
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+            ErrorKind::BrokenPipe => Failure::closed_pipe(),
+            _ => Failure::new(Exit::Usage, format!("write to stdout: {error}: check where it goes to")),
+        })
     }
 
     /// A note for people on stderr; nobody fails because it cannot be shown.

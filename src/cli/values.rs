@@ -27,16 +27,8 @@ pub fn resolution(written: &str) -> Result<f64, String> {
 /// Where to listen: `ADDR:PORT`, `[V6]:PORT`, `:PORT` or an address alone.
 pub fn listen(written: &str) -> Result<SocketAddr, String> {
     let with_port = written.parse::<SocketAddr>().ok();
-    let port_alone = || {
-        Some(SocketAddr::from((
-            Ipv6Addr::UNSPECIFIED,
-            written.strip_prefix(':')?.parse().ok()?,
-        )))
-    };
-    let bare = written
-        .strip_prefix('[')
-        .and_then(|w| w.strip_suffix(']'))
-        .unwrap_or(written);
+    let port_alone = || Some(SocketAddr::from((Ipv6Addr::UNSPECIFIED, written.strip_prefix(':')?.parse().ok()?)));
+    let bare = written.strip_prefix('[').and_then(|w| w.strip_suffix(']')).unwrap_or(written);
     let address_alone = || Some(SocketAddr::new(bare.parse::<IpAddr>().ok()?, REFLECTOR_PORT));
     with_port.or_else(port_alone).or_else(address_alone).ok_or_else(|| {
         format!("`{written}` is not an address: write 0.0.0.0:{REFLECTOR_PORT} or [::]:{REFLECTOR_PORT}")
@@ -70,9 +62,7 @@ pub fn bytes(written: &str) -> Result<Bytes, String> {
                     .ok_or_else(|| format!("`\\x{hex}` needs two hexadecimal digits, such as \\x0a"))?
             }
             Some(other) => {
-                return Err(format!(
-                    "`\\{other}` is not an escape: use \\n \\r \\t \\0 \\\\ or \\xHH"
-                ));
+                return Err(format!("`\\{other}` is not an escape: use \\n \\r \\t \\0 \\\\ or \\xHH"));
             }
             None => return Err("a lone `\\` at the end: write \\\\ for a backslash".to_owned()),
         });
@@ -109,11 +99,7 @@ mod tests {
             (":9", "[::]:9"),
             ("[::1]:0", "[::1]:0"),
         ] {
-            assert_eq!(
-                listen(written).map(|a| a.to_string()),
-                Ok(means.to_owned()),
-                "{written}"
-            );
+            assert_eq!(listen(written).map(|a| a.to_string()), Ok(means.to_owned()), "{written}");
         }
         assert!(listen("example.net:80").unwrap_err().contains("write 0.0.0.0:7133"));
     }

@@ -27,19 +27,13 @@ impl Interrupts {
                 }
             }
         });
-        Ok(Self {
-            requests,
-            listening: Some(listening),
-        })
+        Ok(Self { requests, listening: Some(listening) })
     }
 
     /// Requests that come from the program itself: whoever holds the sender may ask.
     pub fn from_channel() -> (mpsc::UnboundedSender<()>, Self) {
         let (request, requests) = mpsc::unbounded_channel();
-        let interrupts = Self {
-            requests,
-            listening: None,
-        };
+        let interrupts = Self { requests, listening: None };
         (request, interrupts)
     }
 

@@ -46,13 +46,7 @@ pub async fn probe(
     watch: &mut dyn Watch,
     interrupts: &mut Interrupts,
 ) -> Outcome {
-    let mut run = Run {
-        planner,
-        sinks,
-        watch,
-        records: Vec::new(),
-        stopped: None,
-    };
+    let mut run = Run { planner, sinks, watch, records: Vec::new(), stopped: None };
     run.follow(engine, clock, interrupts).await;
     run.watch.finish();
     if run.stopped != Some(Stopped::Aborted) {
@@ -61,11 +55,7 @@ pub async fn probe(
             () = interrupts.next() => {}
         }
     }
-    Outcome {
-        findings: run.planner.findings(),
-        records: run.records,
-        stopped: run.stopped,
-    }
+    Outcome { findings: run.planner.findings(), records: run.records, stopped: run.stopped }
 }
 
 struct Run<'a> {
@@ -122,8 +112,7 @@ impl Run<'_> {
                     return;
                 }
                 Woken::Interrupt => {
-                    self.watch
-                        .say("stopping: undecided holds are written as void; once more to stop at once");
+                    self.watch.say("stopping: undecided holds are written as void; once more to stop at once");
                     self.stopped = Some(Stopped::Interrupted);
                     self.planner.interrupt(clock.now());
                 }
@@ -162,10 +151,7 @@ impl Run<'_> {
         let Some(error) = failed else { return };
         let bearable = error.gone && !self.sinks.is_empty();
         if !bearable && self.stopped.is_none() {
-            self.stopped = Some(Stopped::CannotWrite {
-                error,
-                unwritten: self.records.len(),
-            });
+            self.stopped = Some(Stopped::CannotWrite { error, unwritten: self.records.len() });
             self.planner.interrupt(now);
         }
     }

@@ -52,11 +52,7 @@ impl Progressing {
     /// hold, 2 one for each observation.
     pub fn bar(name: &str, verbose: u8, colour: bool) -> Self {
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-        let template = if colour {
-            "{prefix} {wide_bar:.green/dim} {msg}"
-        } else {
-            "{prefix} {wide_bar} {msg}"
-        };
+        let template = if colour { "{prefix} {bar:20.green/dim} {wide_msg}" } else { "{prefix} {bar:20} {wide_msg}" };
         bar.set_style(
             ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -72,12 +68,7 @@ impl Progressing {
     }
 
     const fn new(name: String, how: How, verbose: u8) -> Self {
-        Self {
-            name,
-            how,
-            verbose,
-            next: Instant::ZERO,
-        }
+        Self { name, how, verbose, next: Instant::ZERO }
     }
 }
 

@@ -15,10 +15,7 @@ pub struct SinkError {
 impl SinkError {
     /// A failure to write.
     pub fn new(message: impl std::fmt::Display) -> Self {
-        Self {
-            message: message.to_string(),
-            gone: false,
-        }
+        Self { message: message.to_string(), gone: false }
     }
 }
 

@@ -13,14 +13,7 @@ pub(crate) struct Named {
 
 /// Every path in `tokens`, which stand in `module`: the leaves of `use` trees and paths in the middle of code.
 pub(crate) fn named(tokens: &[Token], module: &[String]) -> Vec<Named> {
-    let mut walker = Walker {
-        tokens,
-        at: 0,
-        module: module.to_vec(),
-        depths: Vec::new(),
-        depth: 0,
-        found: Vec::new(),
-    };
+    let mut walker = Walker { tokens, at: 0, module: module.to_vec(), depths: Vec::new(), depth: 0, found: Vec::new() };
     walker.walk();
     walker.found
 }
@@ -140,16 +133,12 @@ impl Walker<'_> {
 
     /// The absolute form of `path`; `None` where it names nothing.
     fn resolve(&self, path: Vec<String>) -> Option<Vec<String>> {
-        let mut here: Vec<String> = std::iter::once("crate".to_owned())
-            .chain(self.module.iter().cloned())
-            .collect();
+        let mut here: Vec<String> = std::iter::once("crate".to_owned()).chain(self.module.iter().cloned()).collect();
         let first = path.first()?.clone();
         match first.as_str() {
-            "crate" | "idlescope" => Some(
-                std::iter::once("crate".to_owned())
-                    .chain(path.into_iter().skip(1))
-                    .collect(),
-            ),
+            "crate" | "idlescope" => {
+                Some(std::iter::once("crate".to_owned()).chain(path.into_iter().skip(1)).collect())
+            }
             "self" | "super" => {
                 let mut rest = path.as_slice();
                 while let Some((word, behind)) = rest.split_first() {

@@ -27,9 +27,7 @@ const BANS: &[(&str, &[&str])] = &[
 ];
 
 /// Layers without sockets and clocks.
-const PURE: &[&str] = &[
-    "time", "model", "wire", "measure", "boxes", "sim", "report", "journal", "profile",
-];
+const PURE: &[&str] = &["time", "model", "wire", "measure", "boxes", "sim", "report", "journal", "profile"];
 
 /// Crates that bring sockets, clocks or system calls.
 const IMPURE_CRATES: &[&str] = &["tokio", "socket2", "rustix", "libc", "rtnetlink"];
@@ -57,9 +55,7 @@ pub(crate) fn offence(module: &[String], path: &[String]) -> Option<String> {
         return Some(format!("`{own}` names the whole crate: name the module it needs"));
     };
     let Some(theirs) = layer(named) else {
-        return Some(format!(
-            "`{own}` names `{named}`, which has no layer: give it one in tests/layers/table.rs"
-        ));
+        return Some(format!("`{own}` names `{named}`, which has no layer: give it one in tests/layers/table.rs"));
     };
     let above = layer(own).is_none_or(|ours| theirs > ours);
     let banned = BANS.iter().any(|(who, what)| *who == own && what.contains(&named));
@@ -70,9 +66,7 @@ pub(crate) fn offence(module: &[String], path: &[String]) -> Option<String> {
 fn impure(own: &str, path: &[String]) -> Option<String> {
     let first = path[0].as_str();
     if own == "measure" && matches!(first, "rand" | "rand_chacha") {
-        return Some(format!(
-            "`measure` may not name `{first}`: it has no randomness of its own"
-        ));
+        return Some(format!("`measure` may not name `{first}`: it has no randomness of its own"));
     }
     if !PURE.contains(&own) {
         return None;
@@ -81,7 +75,5 @@ fn impure(own: &str, path: &[String]) -> Option<String> {
         return Some(format!("`{own}` may not name `{first}`: it is pure"));
     }
     let socket = path.iter().find(|s| SOCKETS.contains(&s.as_str()));
-    socket
-        .filter(|_| first == "std")
-        .map(|socket| format!("`{own}` may not name std::net::{socket}: it is pure"))
+    socket.filter(|_| first == "std").map(|socket| format!("`{own}` may not name std::net::{socket}: it is pure"))
 }

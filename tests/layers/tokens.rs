@@ -12,12 +12,7 @@ pub(crate) struct Token {
 
 /// The tokens of `source`.
 pub(crate) fn tokens(source: &str) -> Vec<Token> {
-    let mut lexer = Lexer {
-        chars: source.chars().collect(),
-        at: 0,
-        line: 1,
-        found: Vec::new(),
-    };
+    let mut lexer = Lexer { chars: source.chars().collect(), at: 0, line: 1, found: Vec::new() };
     while lexer.step() {}
     lexer.found
 }

@@ -36,11 +36,7 @@ pub(crate) fn spawn(arguments: &[&str]) -> Running {
         .spawn()
         .expect("the program starts");
     let stderr = BufReader::new(child.stderr.take().expect("its stderr"));
-    Running {
-        child,
-        stderr,
-        said: String::new(),
-    }
+    Running { child, stderr, said: String::new() }
 }
 
 impl Running {

@@ -42,14 +42,10 @@ pub(super) fn in_lab(lab: &Lab, plan: &Plan, terminal: &Terminal) -> Result<Exit
     });
     // an error before it is ready drops the sender
     if is_ready.recv().is_err() {
-        return Err(joined(serving)
-            .err()
-            .unwrap_or_else(|| Failure::usage("the reflector ended before it was ready")));
+        return Err(joined(serving).err().unwrap_or_else(|| Failure::usage("the reflector ended before it was ready")));
     }
     let (plan, terminal) = (plan.clone(), terminal.clone());
-    let probing = lab.run_in(Host::Client, move || {
-        crate::cli::block_on(measure(server, &plan, &terminal, "the NAT"))
-    });
+    let probing = lab.run_in(Host::Client, move || crate::cli::block_on(measure(server, &plan, &terminal, "the NAT")));
     let exit = joined(probing);
     let _ = stop.send(());
     joined(serving)?;
@@ -62,14 +58,9 @@ pub(super) fn on_loopback(plan: &Plan, terminal: &Terminal) -> Result<Exit, Fail
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let reflector = reflector(anywhere)?;
         let server = *reflector.local_addrs().first().unwrap_or(&anywhere);
-        let relay = Relay::bind(RelayConfig {
-            listen: anywhere,
-            target: server,
-            timeout: TIMEOUT,
-            revive: true,
-        })
-        .await
-        .map_err(Failure::usage)?;
+        let relay = Relay::bind(RelayConfig { listen: anywhere, target: server, timeout: TIMEOUT, revive: true })
+            .await
+            .map_err(Failure::usage)?;
         let front = relay.local_addr();
         terminal.note(&format!(
             "On loopback:\n\n  client ──── relay {front}, forgets after {} s ──── server {server}\n\n\
@@ -98,12 +89,8 @@ pub(super) fn on_loopback(plan: &Plan, terminal: &Terminal) -> Result<Exit, Fail
 }
 
 fn reflector(listen: SocketAddr) -> Result<Reflector, Failure> {
-    Reflector::bind(ServeConfig {
-        listen: vec![listen],
-        secret: None,
-        limits: Limits::default(),
-    })
-    .map_err(Failure::usage)
+    Reflector::bind(ServeConfig { listen: vec![listen], secret: None, limits: Limits::default() })
+        .map_err(Failure::usage)
 }
 
 /// Probes `address` as `probe` does, and tells the story of what `middlebox` did.
@@ -129,9 +116,7 @@ async fn measure(address: SocketAddr, plan: &Plan, terminal: &Terminal, middlebo
         clock,
         open_timeout: Duration::from_secs(5),
     };
-    let mut engine = KernelEngine::connect(config)
-        .await
-        .map_err(|error| Failure::new(Exit::Unreachable, error))?;
+    let mut engine = KernelEngine::connect(config).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
     terminal.note(&format!(
         "Probing it: {} connections fall silent at once and are tested after {} to {}.",
         plan.cost().connections,
@@ -150,14 +135,7 @@ async fn measure(address: SocketAddr, plan: &Plan, terminal: &Terminal, middlebo
     }
     let width = terminal.width();
     let colour = terminal.paint_stdout().is_on();
-    terminal.print(&report::summary(
-        &info,
-        plan,
-        &outcome.findings,
-        &outcome.records,
-        width,
-        colour,
-    ))?;
+    terminal.print(&report::summary(&info, plan, &outcome.findings, &outcome.records, width, colour))?;
     let (text, exit) = story::tell(&outcome.findings, middlebox, TIMEOUT);
     terminal.print(&format!("\n{text}"))?;
     terminal.note(&format!("The demo took {:.0} s.", clock.now().as_secs_f64()));
@@ -166,9 +144,7 @@ async fn measure(address: SocketAddr, plan: &Plan, terminal: &Terminal, middlebo
 
 /// What a thread of the lab came back with.
 fn joined<T>(thread: std::thread::JoinHandle<Result<T, Failure>>) -> Result<T, Failure> {
-    thread.join().unwrap_or_else(|_| {
-        Err(Failure::usage(
-            "a thread of the lab ended early: please report what stands above",
-        ))
-    })
+    thread
+        .join()
+        .unwrap_or_else(|_| Err(Failure::usage("a thread of the lab ended early: please report what stands above")))
 }

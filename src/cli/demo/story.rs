@@ -27,16 +27,8 @@ pub(super) fn tell(findings: &Findings, middlebox: &str, timeout: Duration) -> (
         },
         None => (false, "no answer".to_owned()),
     };
-    let verdict = if right {
-        "found"
-    } else {
-        "not found: please report this"
-    };
-    let _ = writeln!(
-        text,
-        "Built: {middlebox} forgets after {built}. Server first: {says}. {}.",
-        capital(verdict)
-    );
+    let verdict = if right { "found" } else { "not found: please report this" };
+    let _ = writeln!(text, "Built: {middlebox} forgets after {built}. Server first: {says}. {}.", capital(verdict));
     if let Some(client) = of(FirstSpeaker::Client) {
         let _ = writeln!(text, "{}", trap(client, middlebox));
     }
@@ -62,9 +54,7 @@ fn trap(client: &SpeakerFindings, middlebox: &str) -> String {
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]
@@ -109,10 +99,7 @@ mod tests {
         let client = speaker(FirstSpeaker::Client, 8.0, None, Cause::Revived, Outcome::Alive);
         let (text, exit) = tell(&findings(vec![server, client]), "the NAT", Duration::from_secs(5));
         assert_eq!(exit, Exit::Done);
-        assert!(
-            text.contains("lost after 4.90 s to 5.30 s of silence. Found."),
-            "{text}"
-        );
+        assert!(text.contains("lost after 4.90 s to 5.30 s of silence. Found."), "{text}");
         assert!(text.contains("That is the trap"), "{text}");
     }
 
@@ -124,9 +111,6 @@ mod tests {
             assert_eq!(exit, Exit::Inconclusive, "{text}");
             assert!(text.contains("please report"), "{text}");
         }
-        assert_eq!(
-            tell(&findings(Vec::new()), "the NAT", Duration::from_secs(5)).1,
-            Exit::Inconclusive
-        );
+        assert_eq!(tell(&findings(Vec::new()), "the NAT", Duration::from_secs(5)).1, Exit::Inconclusive);
     }
 }

@@ -14,16 +14,9 @@ fn suspend(tree: &Tree) -> Finding {
         .iter()
         .any(|name| tree.read(&format!("sys/class/power_supply/{name}/type")).as_deref() == Some("Battery"));
     let states = tree.read("sys/power/state").unwrap_or_default();
-    let can_sleep = states
-        .split_whitespace()
-        .any(|state| state == "mem" || state == "freeze");
+    let can_sleep = states.split_whitespace().any(|state| state == "mem" || state == "freeze");
     if !can_sleep {
-        return Finding::new(
-            TOPIC,
-            State::Good,
-            "this host cannot suspend",
-            "no hold is lost to sleep",
-        );
+        return Finding::new(TOPIC, State::Good, "this host cannot suspend", "no hold is lost to sleep");
     }
     let means = "a hold that sleeps says nothing about the path: idlescope notices (CLOCK_BOOTTIME against \
                  CLOCK_MONOTONIC) and writes such holds as void";

@@ -47,10 +47,8 @@ fn ports(tree: &Tree) -> Option<Finding> {
     let mut ends = range.split_whitespace().filter_map(|n| n.parse::<u64>().ok());
     let (first, last) = (ends.next()?, ends.next()?);
     let count = last.saturating_sub(first) + 1;
-    let means = format!(
-        "at most {count} connections to one address and port at once, fast up to about {}",
-        count / FAST_SHARE
-    );
+    let means =
+        format!("at most {count} connections to one address and port at once, fast up to about {}", count / FAST_SHARE);
     let finding = |state| Finding::new("local-ports", state, format!("{first} to {last}"), means.clone());
     Some(if count >= WANTED_FILES * FAST_SHARE {
         finding(State::Good)

@@ -62,13 +62,7 @@ pub struct Finding {
 
 impl Finding {
     fn new(topic: &'static str, state: State, seen: impl Into<String>, means: impl Into<String>) -> Self {
-        Self {
-            topic,
-            state,
-            seen: seen.into(),
-            means: means.into(),
-            remedy: None,
-        }
+        Self { topic, state, seen: seen.into(), means: means.into(), remedy: None }
     }
 
     fn remedy(mut self, remedy: impl Into<String>) -> Self {
@@ -80,13 +74,7 @@ impl Finding {
 /// Looks at the host whose files are under `root`.
 pub fn examine(root: &Path) -> Vec<Finding> {
     let tree = Tree::new(root);
-    [
-        limits::findings(&tree),
-        privileges::findings(&tree),
-        path::findings(&tree),
-        habits::findings(&tree),
-    ]
-    .concat()
+    [limits::findings(&tree), privileges::findings(&tree), path::findings(&tree), habits::findings(&tree)].concat()
 }
 
 /// The findings for people.

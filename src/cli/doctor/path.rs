@@ -4,10 +4,7 @@ use super::tree::Tree;
 use super::{Finding, State};
 
 pub(super) fn findings(tree: &Tree) -> Vec<Finding> {
-    [Some(conntrack(tree)), container(tree), cloud(tree)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [Some(conntrack(tree)), container(tree), cloud(tree)].into_iter().flatten().collect()
 }
 
 /// Connection tracking of this network namespace (Documentation/networking/nf_conntrack-sysctl.rst).
@@ -29,11 +26,7 @@ fn conntrack(tree: &Tree) -> Finding {
         ("udp", "udp_timeout"),
         ("udp stream", "udp_timeout_stream"),
     ];
-    seen.extend(
-        others
-            .iter()
-            .filter_map(|(shown, name)| Some(format!("{shown} {} s", of(name)?))),
-    );
+    seen.extend(others.iter().filter_map(|(shown, name)| Some(format!("{shown} {} s", of(name)?))));
     seen.extend(of("tcp_loose").map(|loose| format!("tcp_loose {loose}")));
     let entries = of("count");
     if let (Some(count), Some(max)) = (entries, of("max")) {
@@ -71,28 +64,19 @@ fn conntrack(tree: &Tree) -> Finding {
 }
 
 fn container(tree: &Tree) -> Option<Finding> {
-    let wsl = tree
-        .read("proc/sys/kernel/osrelease")
-        .is_some_and(|release| release.to_lowercase().contains("microsoft"));
+    let wsl =
+        tree.read("proc/sys/kernel/osrelease").is_some_and(|release| release.to_lowercase().contains("microsoft"));
     if wsl {
         return Some(
-            Finding::new(
-                "container",
-                State::Note,
-                "WSL",
-                "the NAT of Windows is part of every path measured here",
-            )
-            .remedy("measure from a Linux host, or set networkingMode=mirrored in .wslconfig"),
+            Finding::new("container", State::Note, "WSL", "the NAT of Windows is part of every path measured here")
+                .remedy("measure from a Linux host, or set networkingMode=mirrored in .wslconfig"),
         );
     }
-    let kind = [
-        (".dockerenv", "Docker"),
-        ("run/.containerenv", "Podman"),
-        ("var/run/secrets/kubernetes.io", "Kubernetes"),
-    ]
-    .iter()
-    .find(|(mark, _)| tree.has(mark))
-    .map(|(_, kind)| *kind)?;
+    let kind =
+        [(".dockerenv", "Docker"), ("run/.containerenv", "Podman"), ("var/run/secrets/kubernetes.io", "Kubernetes")]
+            .iter()
+            .find(|(mark, _)| tree.has(mark))
+            .map(|(_, kind)| *kind)?;
     Some(
         Finding::new(
             "container",
@@ -170,18 +154,13 @@ const CLOUDS: [(&str, &str, &str, &str, &str); 8] = [
 
 fn cloud(tree: &Tree) -> Option<Finding> {
     let of = |file: &str| tree.read(&format!("sys/class/dmi/id/{file}"));
-    let (.., name, means, remedy) = CLOUDS
-        .iter()
-        .find(|(file, begins, ..)| of(file).is_some_and(|said| said.starts_with(begins)))?;
+    let (.., name, means, remedy) =
+        CLOUDS.iter().find(|(file, begins, ..)| of(file).is_some_and(|said| said.starts_with(begins)))?;
     let detail: Vec<String> = [of("product_name"), of("board_asset_tag")]
         .into_iter()
         .flatten()
         .filter(|said| !name.contains(said.as_str()))
         .collect();
-    let seen = if detail.is_empty() {
-        (*name).to_owned()
-    } else {
-        format!("{name} ({})", detail.join(", "))
-    };
+    let seen = if detail.is_empty() { (*name).to_owned() } else { format!("{name} ({})", detail.join(", ")) };
     Some(Finding::new("cloud", State::Note, seen, *means).remedy(*remedy))
 }

@@ -8,14 +8,8 @@ const NET_ADMIN: u32 = 12;
 /// Bit of `CAP_NET_RAW` (include/uapi/linux/capability.h).
 const NET_RAW: u32 = 13;
 /// Where distributions put nft.
-const NFT: [&str; 6] = [
-    "usr/sbin/nft",
-    "sbin/nft",
-    "usr/bin/nft",
-    "bin/nft",
-    "usr/local/sbin/nft",
-    "usr/local/bin/nft",
-];
+const NFT: [&str; 6] =
+    ["usr/sbin/nft", "sbin/nft", "usr/bin/nft", "bin/nft", "usr/local/sbin/nft", "usr/local/bin/nft"];
 
 pub(super) fn findings(tree: &Tree) -> Vec<Finding> {
     let raw = capability(
@@ -35,10 +29,7 @@ pub(super) fn findings(tree: &Tree) -> Vec<Finding> {
         "not needed for any command of this release",
         "not needed for any command of this release",
     );
-    [raw, admin, Some(namespaces(tree)), Some(nft(tree))]
-        .into_iter()
-        .flatten()
-        .collect()
+    [raw, admin, Some(namespaces(tree)), Some(nft(tree))].into_iter().flatten().collect()
 }
 
 fn capability(tree: &Tree, topic: &'static str, bit: u32, adds: &str, grant: &str, container: &str) -> Option<Finding> {
@@ -92,10 +83,7 @@ fn namespaces(tree: &Tree) -> Finding {
         .remedy(remedy)
     };
     if tree.number("proc/sys/user/max_user_namespaces") == Some(0) {
-        return forbidden(
-            "forbidden (user.max_user_namespaces = 0)",
-            "sudo sysctl user.max_user_namespaces=15000",
-        );
+        return forbidden("forbidden (user.max_user_namespaces = 0)", "sudo sysctl user.max_user_namespaces=15000");
     }
     if tree.number("proc/sys/kernel/unprivileged_userns_clone") == Some(0) {
         return forbidden(
@@ -120,12 +108,7 @@ fn namespaces(tree: &Tree) -> Finding {
             "the filter may forbid namespaces: then demo falls back to a relay on loopback",
         );
     }
-    Finding::new(
-        TOPIC,
-        State::Good,
-        "allowed",
-        "demo can build its lab with the kernel's real NAT, without root",
-    )
+    Finding::new(TOPIC, State::Good, "allowed", "demo can build its lab with the kernel's real NAT, without root")
 }
 
 fn nft(tree: &Tree) -> Finding {

@@ -59,10 +59,7 @@ fn garbage_in_every_file_is_no_reason_to_fail() {
 #[test]
 fn the_file_limit_counts_the_hard_limit() {
     let enough = find(&[("proc/self/limits", LIMITS)], "file-limit").unwrap();
-    assert_eq!(
-        (enough.state, enough.seen.as_str()),
-        (State::Good, "soft 1024, hard 524288")
-    );
+    assert_eq!((enough.state, enough.seen.as_str()), (State::Good, "soft 1024, hard 524288"));
 
     let low = LIMITS.replace("524288", "512   ");
     let low = find(&[("proc/self/limits", &low)], "file-limit").unwrap();
@@ -70,10 +67,7 @@ fn the_file_limit_counts_the_hard_limit() {
     assert!(low.remedy.unwrap().contains("--connections 448"));
 
     let unlimited = LIMITS.replace("524288", "unlimited");
-    assert_eq!(
-        find(&[("proc/self/limits", &unlimited)], "file-limit").unwrap().state,
-        State::Good
-    );
+    assert_eq!(find(&[("proc/self/limits", &unlimited)], "file-limit").unwrap().state, State::Good);
 }
 
 #[test]
@@ -82,24 +76,15 @@ fn a_narrow_port_range_is_a_problem() {
     let usual = find(&[(path, "32768\t60999\n")], "local-ports").unwrap();
     assert_eq!(usual.state, State::Good);
     assert!(usual.means.contains("28232 connections"), "{}", usual.means);
-    assert_eq!(
-        find(&[(path, "60000 60500")], "local-ports").unwrap().state,
-        State::Problem
-    );
+    assert_eq!(find(&[(path, "60000 60500")], "local-ports").unwrap().state, State::Problem);
     assert_eq!(find(&[(path, "60000")], "local-ports"), None);
 }
 
 #[test]
 fn capabilities_are_told_apart_by_their_sets() {
     let granted = status("0000000000002000", "000001ffffffffff");
-    assert_eq!(
-        find(&[("proc/self/status", &granted)], "cap-net-raw").unwrap().state,
-        State::Good
-    );
-    assert_eq!(
-        find(&[("proc/self/status", &granted)], "cap-net-admin").unwrap().state,
-        State::Note
-    );
+    assert_eq!(find(&[("proc/self/status", &granted)], "cap-net-raw").unwrap().state, State::Good);
+    assert_eq!(find(&[("proc/self/status", &granted)], "cap-net-admin").unwrap().state, State::Note);
 
     let without = status("0000000000000000", "000001ffffffffff");
     let without = find(&[("proc/self/status", &without)], "cap-net-raw").unwrap();
@@ -118,11 +103,7 @@ fn namespaces_are_refused_for_the_reason_that_the_kernel_gives() {
     assert_eq!(find(&plain, "user-namespaces").unwrap().state, State::Good);
     for (file, value, names) in [
         ("proc/sys/user/max_user_namespaces", "0", "max_user_namespaces"),
-        (
-            "proc/sys/kernel/unprivileged_userns_clone",
-            "0",
-            "unprivileged_userns_clone",
-        ),
+        ("proc/sys/kernel/unprivileged_userns_clone", "0", "unprivileged_userns_clone"),
         ("proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor"),
     ] {
         let found = find(&[plain[0], plain[1], (file, value)], "user-namespaces").unwrap();
@@ -131,10 +112,7 @@ fn namespaces_are_refused_for_the_reason_that_the_kernel_gives() {
         assert!(found.remedy.unwrap().contains("sysctl"), "{file}");
     }
     let root = status("000001ffffffffff", "000001ffffffffff");
-    let root = [
-        ("proc/self/status", root.as_str()),
-        ("proc/sys/user/max_user_namespaces", "0"),
-    ];
+    let root = [("proc/self/status", root.as_str()), ("proc/sys/user/max_user_namespaces", "0")];
     assert_eq!(find(&root, "user-namespaces").unwrap().state, State::Good);
 }
 
@@ -146,10 +124,7 @@ fn a_missing_nft_names_its_package() {
 
 #[test]
 fn conntrack_counts_only_where_it_tracks() {
-    let established = (
-        "proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established",
-        "432000\n",
-    );
+    let established = ("proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established", "432000\n");
     let max = ("proc/sys/net/netfilter/nf_conntrack_max", "1000");
     let count = |n| ("proc/sys/net/netfilter/nf_conntrack_count", n);
 
@@ -161,10 +136,7 @@ fn conntrack_counts_only_where_it_tracks() {
     assert!(tracking.means.contains("432000 s would be this host's"));
     assert!(tracking.seen.contains("17 of 1000 entries"));
 
-    assert_eq!(
-        find(&[established, count("900"), max], "conntrack").unwrap().state,
-        State::Problem
-    );
+    assert_eq!(find(&[established, count("900"), max], "conntrack").unwrap().state, State::Problem);
 }
 
 #[test]
@@ -184,31 +156,17 @@ fn clouds_are_known_by_their_dmi_tables() {
     let azure = [("sys/class/dmi/id/chassis_asset_tag", "7783-7084-3265-9085-8269-3286-77")];
     assert_eq!(find(&azure, "cloud").unwrap().seen, "Microsoft Azure");
     // any machine with this vendor is not Azure: Hyper-V on a desk has it too
-    assert_eq!(
-        find(&[("sys/class/dmi/id/sys_vendor", "Microsoft Corporation")], "cloud"),
-        None
-    );
-    assert!(
-        find(&[("sys/class/dmi/id/sys_vendor", "Google")], "cloud")
-            .unwrap()
-            .means
-            .contains("600 s")
-    );
+    assert_eq!(find(&[("sys/class/dmi/id/sys_vendor", "Microsoft Corporation")], "cloud"), None);
+    assert!(find(&[("sys/class/dmi/id/sys_vendor", "Google")], "cloud").unwrap().means.contains("600 s"));
 }
 
 #[test]
 fn a_laptop_is_told_to_stay_awake() {
-    let laptop = [
-        ("sys/power/state", "freeze mem disk"),
-        ("sys/class/power_supply/BAT0/type", "Battery\n"),
-    ];
+    let laptop = [("sys/power/state", "freeze mem disk"), ("sys/class/power_supply/BAT0/type", "Battery\n")];
     let laptop = find(&laptop, "suspend").unwrap();
     assert_eq!(laptop.state, State::Note);
     assert!(laptop.remedy.unwrap().contains("systemd-inhibit"));
-    let server = [
-        ("sys/power/state", "freeze mem disk"),
-        ("sys/class/power_supply/AC/type", "Mains\n"),
-    ];
+    let server = [("sys/power/state", "freeze mem disk"), ("sys/class/power_supply/AC/type", "Mains\n")];
     assert_eq!(find(&server, "suspend").unwrap().state, State::Good);
 }
 
@@ -219,10 +177,5 @@ fn the_kernels_keepalive_is_read_with_its_lateness() {
         ("proc/sys/net/ipv4/tcp_keepalive_intvl", "75"),
         ("proc/sys/net/ipv4/tcp_keepalive_probes", "9"),
     ];
-    assert!(
-        find(&files, "tcp-keepalive")
-            .unwrap()
-            .means
-            .contains("longer than 8100 s")
-    );
+    assert!(find(&files, "tcp-keepalive").unwrap().means.contains("longer than 8100 s"));
 }

@@ -34,13 +34,7 @@ pub struct ProbeArgs {
     pub request: RequestArgs,
 
     /// Who owns the connections: ordinary sockets (kernel), or raw sockets (not in this release)
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "ENGINE",
-        help_heading = "How to reach it"
-    )]
+    #[arg(long, value_enum, default_value_t, value_name = "ENGINE", help_heading = "How to reach it")]
     pub engine: Engine,
     /// IPv4 only
     #[arg(short = '4', long, help_heading = "How to reach it")]
@@ -94,13 +88,7 @@ pub struct ProbeArgs {
     )]
     pub region: String,
     /// What the CSV calls this host or network [default: the host name]
-    #[arg(
-        long,
-        value_name = "V",
-        env = "IDLESCOPE_VANTAGE",
-        hide_env_values = true,
-        help_heading = "Output"
-    )]
+    #[arg(long, value_name = "V", env = "IDLESCOPE_VANTAGE", hide_env_values = true, help_heading = "Output")]
     pub vantage: Option<String>,
     /// No plan, no progress: errors and the result only
     #[arg(short, long, help_heading = "Output")]

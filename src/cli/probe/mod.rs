@@ -41,11 +41,7 @@ pub fn run(args: &ProbeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
         }
         let plan = args.request.plan(&profile, target)?;
         io::ensure_file_limit(plan.cost().connections).map_err(|e| session::engine_failure(&e))?;
-        let earlier = args
-            .resume
-            .as_deref()
-            .map(|file| Earlier::of(file, target))
-            .transpose()?;
+        let earlier = args.resume.as_deref().map(|file| Earlier::of(file, target)).transpose()?;
         work.push((target.clone(), plan, earlier));
     }
     super::block_on(async {
@@ -69,16 +65,7 @@ pub fn run(args: &ProbeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
                 }
             };
             for address in addresses {
-                measure(
-                    &settings,
-                    &target,
-                    address,
-                    &plan,
-                    earlier.as_ref(),
-                    &mut interrupts,
-                    &mut results,
-                )
-                .await;
+                measure(&settings, &target, address, &plan, earlier.as_ref(), &mut interrupts, &mut results).await;
                 if results.over() {
                     break;
                 }
@@ -161,9 +148,7 @@ async fn addresses(target: &Target, args: &ProbeArgs, earlier: Option<&Earlier>)
         (_, true) => Family::V6,
         _ => Family::Any,
     };
-    let mut addresses = io::resolve(target, family)
-        .await
-        .map_err(|error| Failure::new(Exit::Unreachable, error))?;
+    let mut addresses = io::resolve(target, family).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
     if !args.all_addrs {
         addresses.truncate(1);
     }

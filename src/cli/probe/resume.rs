@@ -34,10 +34,7 @@ impl Earlier {
         let read = |run: &LastRun| {
             let address = &run.info.address;
             address.parse().map_err(|_| {
-                Failure::usage(format!(
-                    "{}: column address: `{address}` is no address with a port",
-                    self.file
-                ))
+                Failure::usage(format!("{}: column address: `{address}` is no address with a port", self.file))
             })
         };
         self.runs.iter().map(read).collect()

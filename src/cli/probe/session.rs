@@ -33,9 +33,7 @@ impl<'a> Settings<'a> {
             ));
         }
         if let [first, second, ..] = on_stdout(args)[..] {
-            return Err(Failure::usage(format!(
-                "{first} and {second} both want stdout: give one of them a file"
-            )));
+            return Err(Failure::usage(format!("{first} and {second} both want stdout: give one of them a file")));
         }
         Ok(Self {
             args,
@@ -113,20 +111,9 @@ impl<'a> Session<'a> {
                 engine: EngineKind::Kernel,
             },
             // the same run goes on, on a clock of its own
-            |before| RunInfo {
-                started_at: clock.wall_start(),
-                ..before.info.clone()
-            },
+            |before| RunInfo { started_at: clock.wall_start(), ..before.info.clone() },
         );
-        Self {
-            settings,
-            target,
-            address,
-            plan,
-            earlier,
-            clock,
-            info,
-        }
+        Self { settings, target, address, plan, earlier, clock, info }
     }
 
     pub(super) async fn run(&self, interrupts: &mut Interrupts) -> Result<Measured, Failure> {
@@ -165,18 +152,17 @@ impl<'a> Session<'a> {
         };
         let mut watch = self.watch();
         let outcome = run::probe(&mut engine, planner, &self.clock, sinks, &mut watch, interrupts).await;
-        if let Some(file) = &mut summary
-            && outcome.stopped != Some(Stopped::Aborted)
-        {
-            file.write(&self.info, &outcome.findings).map_err(Failure::usage)?;
+        if matches!(&outcome.stopped, Some(Stopped::CannotWrite { error, .. }) if error.gone) {
+            return Err(Failure::closed_pipe());
         }
-        let mut holds = before.map(|before| before.decided.clone()).unwrap_or_default();
-        holds.extend(outcome.records.iter().cloned());
-        let document = self.tell(&outcome, &holds)?;
-        Ok(Measured {
-            exit: self.exit(&outcome)?,
-            document,
-        })
+        let kept = match &mut summary {
+            Some(file) if outcome.stopped != Some(Stopped::Aborted) => file.write(&self.info, &outcome.findings),
+            _ => Ok(()),
+        };
+        // what is known is told before anything that went wrong with keeping it
+        let document = self.tell(&outcome)?;
+        kept.map_err(Failure::usage)?;
+        Ok(Measured { exit: self.exit(&outcome)?, document })
     }
 
     fn open_files(&self) -> Result<Files, Failure> {
@@ -192,12 +178,7 @@ impl<'a> Session<'a> {
         if args.ndjson {
             sinks.push(Box::new(Lines(NdjsonWriter::new(std::io::stdout(), &self.info))));
         }
-        let summary = args
-            .summary
-            .as_ref()
-            .map(SummaryFile::open)
-            .transpose()
-            .map_err(Failure::usage)?;
+        let summary = args.summary.as_ref().map(SummaryFile::open).transpose().map_err(Failure::usage)?;
         if let Some(repair) = summary.as_ref().and_then(SummaryFile::repair) {
             self.settings.terminal.note(&repair.to_string());
         }
@@ -220,9 +201,7 @@ impl<'a> Session<'a> {
     /// What reaching the target has told.
     fn reached(&self, rtt: Duration) {
         let rtt = crate::model::duration::human(rtt);
-        self.settings
-            .terminal
-            .note(&format!("Reached {} in {rtt} (one round trip).", self.address));
+        self.settings.terminal.note(&format!("Reached {} in {rtt} (one round trip).", self.address));
         if self.target.scheme == Scheme::Tcp {
             self.settings.terminal.note(
                 "No reflector there: only client-first can be tested, and a path may revive a forgotten connection for \
@@ -230,8 +209,8 @@ impl<'a> Session<'a> {
             );
         }
         self.settings.terminal.note(
-            "Ordinary sockets, no privilege. CAP_NET_RAW would let a later release tell whose reset it was: \
-             sudo setcap cap_net_raw+p \"$(command -v idlescope)\" (+p, never +ep).",
+            "Ordinary sockets, no privilege. With CAP_NET_RAW a later release can tell whose reset it was; to grant it:\n\
+             sudo setcap cap_net_raw+p \"$(command -v idlescope)\"   (+p, never +ep)",
         );
     }
 
@@ -248,29 +227,44 @@ impl<'a> Session<'a> {
     }
 
     /// Tells the result: text on stdout, or on stderr where stdout carries rows.
-    fn tell(&self, outcome: &Outcome, holds: &[HoldRecord]) -> Result<Option<serde_json::Value>, Failure> {
+    fn tell(&self, outcome: &Outcome) -> Result<Option<serde_json::Value>, Failure> {
         let settings = self.settings;
+        let (terminal, findings) = (settings.terminal, &outcome.findings);
+        let (info, holds) = self.all_holds(outcome);
+        let taken = settings.stdout_taken();
+        if taken && let Verdict::Unreachable(why) | Verdict::Inconclusive(why) = &findings.verdict {
+            terminal.warn(&format!("idlescope: {}: {why}", self.target));
+        }
         if settings.args.json {
-            return Ok(Some(report::json(&self.info, self.plan, &outcome.findings, holds)));
+            return Ok(Some(report::json(&info, self.plan, findings, &holds)));
         }
-        if settings.stdout_taken() {
-            let width = settings.terminal.width();
-            let colour = settings.terminal.paint_stderr().is_on();
-            let text = report::summary(&self.info, self.plan, &outcome.findings, holds, width, colour);
-            settings.terminal.note(&text);
-            return Ok(None);
+        let paint = if taken { terminal.paint_stderr() } else { terminal.paint_stdout() };
+        let text = report::summary(&info, self.plan, findings, &holds, terminal.width(), paint.is_on());
+        if taken {
+            terminal.note(&text);
+        } else {
+            terminal.print(&text)?;
         }
-        let width = settings.terminal.width();
-        let colour = settings.terminal.paint_stdout().is_on();
-        let text = report::summary(&self.info, self.plan, &outcome.findings, holds, width, colour);
-        settings.terminal.print(&text).map(|()| None)
+        Ok(None)
+    }
+
+    /// The holds of the whole run, what an earlier part of it has decided included, on the clock of its first part.
+    fn all_holds(&self, outcome: &Outcome) -> (RunInfo, Vec<HoldRecord>) {
+        let Some(before) = self.earlier.and_then(|earlier| earlier.at(self.address)) else {
+            return (self.info.clone(), outcome.records.clone());
+        };
+        let later = self.info.started_at.duration_since(before.info.started_at).unwrap_or_default();
+        let ours = outcome
+            .records
+            .iter()
+            .map(|record| HoldRecord { silent_since: record.silent_since + later, ..record.clone() });
+        (before.info.clone(), before.decided.iter().cloned().chain(ours).collect())
     }
 
     /// The exit of this run.
     fn exit(&self, outcome: &Outcome) -> Result<Exit, Failure> {
         match &outcome.stopped {
             Some(Stopped::Interrupted | Stopped::Aborted) => return Ok(Exit::Interrupted),
-            Some(Stopped::CannotWrite { error, .. }) if error.gone => return Err(Failure::closed_pipe()),
             Some(Stopped::CannotWrite { error, unwritten }) => {
                 self.rescue(&outcome.records[(*unwritten).min(outcome.records.len())..]);
                 return Err(Failure::usage(format!(

@@ -6,10 +6,7 @@ use crate::run::{Sink, SinkError};
 use std::io::Write;
 
 fn sink_error(error: &JournalError) -> SinkError {
-    SinkError {
-        gone: error.is_broken_pipe(),
-        ..SinkError::new(error)
-    }
+    SinkError { gone: error.is_broken_pipe(), ..SinkError::new(error) }
 }
 
 /// Holds as CSV.

@@ -42,26 +42,14 @@ fn a_program_runs_inside_and_ends_with_the_lab() {
     command.arg("/proc/self/net/dev");
     let done = programs::start(&lab, Host::Router, command).finish(Duration::from_secs(5));
     assert_eq!(done.code(), 0);
-    assert!(
-        done.stdout.contains("to-client:") && done.stdout.contains("to-server:"),
-        "{}",
-        done.stdout
-    );
-    let missing = lab
-        .command_in(Host::Client, Command::new("/does/not/exist"))
-        .unwrap_err();
-    assert!(
-        missing.to_string().contains("`/does/not/exist` in the lab's client"),
-        "{missing}"
-    );
+    assert!(done.stdout.contains("to-client:") && done.stdout.contains("to-server:"), "{}", done.stdout);
+    let missing = lab.command_in(Host::Client, Command::new("/does/not/exist")).unwrap_err();
+    assert!(missing.to_string().contains("`/does/not/exist` in the lab's client"), "{missing}");
 
     let mut sleeper = lab.command_in(Host::Client, sleep()).unwrap();
     assert!(sleeper.try_wait().unwrap().is_none());
     drop(lab);
-    assert!(clock::wait_until(Duration::from_secs(5), || sleeper
-        .try_wait()
-        .unwrap()
-        .is_some()));
+    assert!(clock::wait_until(Duration::from_secs(5), || sleeper.try_wait().unwrap().is_some()));
 }
 
 fn a_dropped_lab_leaves_no_namespace_and_no_program() {
@@ -82,11 +70,7 @@ fn a_killed_lab_leaves_nothing_however_often() {
     let mut nursery = harness::role_after("echo 5 > /proc/sys/user/max_net_namespaces", "-Ur", "nursery");
     // What is killed cannot clear away the folders of its boxes; this one goes with the test.
     let folder = tempfile::tempdir().unwrap();
-    let done = nursery
-        .env("TMPDIR", folder.path())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let done = nursery.env("TMPDIR", folder.path()).stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
     assert_eq!(said, "killed\n".repeat(4));
@@ -100,10 +84,7 @@ fn role_nursery() {
         // The kernel takes a namespace apart a little after its last process has ended.
         let built = clock::wait_until(Duration::from_secs(10), || {
             let (child, said) = hold();
-            assert!(
-                said.starts_with("holding") || said.contains("user.max_net_namespaces is 5"),
-                "{said}"
-            );
+            assert!(said.starts_with("holding") || said.contains("user.max_net_namespaces is 5"), "{said}");
             holder = said.starts_with("holding").then_some((child, said));
             holder.is_some()
         });
@@ -124,15 +105,9 @@ fn role_nursery() {
 
 /// Starts a process that holds a lab; its first line of output.
 fn hold() -> (Child, String) {
-    let mut child = harness::role("hold")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = harness::role("hold").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     if line.starts_with("holding") {
         return (child, line);
     }
@@ -150,13 +125,7 @@ fn role_hold() {
     let haproxy = HaProxy::both(echo, MEMORY).start(&lab);
     let nginx = Nginx { keepalive: MEMORY }.start(&lab);
     let sleeper = lab.command_in(Host::Client, sleep()).unwrap();
-    println!(
-        "holding {} {} {} {}",
-        haproxy.id(),
-        nginx.id(),
-        sleeper.id(),
-        inodes(&lab).join(" ")
-    );
+    println!("holding {} {} {} {}", haproxy.id(), nginx.id(), sleeper.id(), inodes(&lab).join(" "));
     let _ = std::io::stdin().read(&mut [0]);
 }
 
@@ -164,12 +133,7 @@ fn an_ordinary_user_builds_a_lab() {
     let (mut command, _file) = harness::role_of_an_ordinary_user("build");
     let done = command.stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&done.stdout);
-    assert_eq!(
-        said,
-        "built, by a user without privileges\n",
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
+    assert_eq!(said, "built, by a user without privileges\n", "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// Builds a lab, uses it, and says how that went.
@@ -181,10 +145,7 @@ fn role_build() {
             let (client, server) = connect(&lab);
             say(&server, b"push");
             hears(&client, b"push");
-            println!(
-                "built, by a user with{} privileges",
-                if without_privileges { "out" } else { "" }
-            );
+            println!("built, by a user with{} privileges", if without_privileges { "out" } else { "" });
         }
     }
 }
@@ -212,30 +173,14 @@ fn a_forbidden_user_namespace_is_named_with_its_remedy() {
     let script = "echo 0 > /proc/sys/user/max_user_namespaces; \
                   exec setpriv --securebits=+noroot --inh-caps=-all --bounding-set=-all \"$0\"";
     let said = output(&mut harness::role_after(script, "-Ur", "build"));
-    assert!(
-        said.starts_with("network namespaces are forbidden here: unshare(CLONE_NEWUSER): "),
-        "{said}"
-    );
-    assert!(
-        said.contains("user.max_user_namespaces is 0: sudo sysctl -w user.max_user_namespaces="),
-        "{said}"
-    );
+    assert!(said.starts_with("network namespaces are forbidden here: unshare(CLONE_NEWUSER): "), "{said}");
+    assert!(said.contains("user.max_user_namespaces is 0: sudo sysctl -w user.max_user_namespaces="), "{said}");
 }
 
 fn a_forbidden_network_namespace_is_named_with_its_remedy() {
-    let said = output(&mut harness::role_after(
-        "echo 0 > /proc/sys/user/max_net_namespaces",
-        "-Ur",
-        "build",
-    ));
-    assert!(
-        said.starts_with("network namespaces are forbidden here: unshare(CLONE_NEWNET): "),
-        "{said}"
-    );
-    assert!(
-        said.contains("user.max_net_namespaces is 0: sudo sysctl -w user.max_net_namespaces="),
-        "{said}"
-    );
+    let said = output(&mut harness::role_after("echo 0 > /proc/sys/user/max_net_namespaces", "-Ur", "build"));
+    assert!(said.starts_with("network namespaces are forbidden here: unshare(CLONE_NEWNET): "), "{said}");
+    assert!(said.contains("user.max_net_namespaces is 0: sudo sysctl -w user.max_net_namespaces="), "{said}");
 }
 
 fn a_missing_nft_is_named_with_its_package() {
@@ -261,10 +206,6 @@ fn output(command: &mut Command) -> String {
 fn sleep() -> Command {
     let mut command = Command::new("sleep");
     // Not the test's own output: whoever reads that to its end must not wait for a sleeper that was left behind.
-    command
-        .arg("1000")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.arg("1000").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

@@ -21,11 +21,7 @@ const TOO_LONG: Duration = Duration::from_millis(2600);
 const IN_TIME: Duration = Duration::from_millis(1200);
 
 fn nat(loose: bool) -> Lab {
-    Lab::build(&LabSpec {
-        middlebox: LabBox::Nat { timeout: MEMORY, loose },
-        ipv6: false,
-    })
-    .unwrap()
+    Lab::build(&LabSpec { middlebox: LabBox::Nat { timeout: MEMORY, loose }, ipv6: false }).unwrap()
 }
 
 fn plain() -> Lab {
@@ -185,10 +181,7 @@ fn two_labs_side_by_side_do_not_meet() {
     let (one, other) = (nat(true), plain());
     let listener = |lab: &Lab| {
         let address = (lab.address(Host::Server), 4000);
-        lab.run_in(Host::Server, move || TcpListener::bind(address))
-            .join()
-            .unwrap()
-            .unwrap()
+        lab.run_in(Host::Server, move || TcpListener::bind(address)).join().unwrap().unwrap()
     };
     // The same address and port in both, and each client reaches its own server.
     let listeners = [listener(&one), listener(&other)];
@@ -221,10 +214,7 @@ fn closed_after(mut client: &TcpStream, last_word: std::time::Instant) -> Durati
 
 fn assert_about(measured: Duration, expected: Duration) {
     let off = measured.as_secs_f64() - expected.as_secs_f64();
-    assert!(
-        off.abs() <= 0.05,
-        "closed after {measured:?} where {expected:?} was configured"
-    );
+    assert!(off.abs() <= 0.05, "closed after {measured:?} where {expected:?} was configured");
 }
 
 fn haproxy_closes_both_sides_of_an_idle_connection_on_time() {
@@ -256,11 +246,7 @@ fn nginx_closes_an_idle_connection_on_time() {
 fn nginx_as_a_proxy_closes_an_idle_connection_on_time() {
     let lab = plain();
     let (echo, _ends) = echo_server(&lab, 4002);
-    let nginx = NginxStream {
-        to: echo,
-        timeout: MEMORY,
-    }
-    .start(&lab);
+    let nginx = NginxStream { to: echo, timeout: MEMORY }.start(&lab);
     let client = dial(&lab, nginx.address).unwrap();
     say(&client, b"ping");
     hears(&client, b"ping");

@@ -40,10 +40,7 @@ async fn connection(revive: bool) -> (TcpStream, TcpStream) {
 
 async fn hears(end: &mut TcpStream, what: &[u8]) {
     let mut heard = vec![0; what.len()];
-    timeout(SOON, end.read_exact(&mut heard))
-        .await
-        .expect("nothing came")
-        .unwrap();
+    timeout(SOON, end.read_exact(&mut heard)).await.expect("nothing came").unwrap();
     assert_eq!(heard, what);
 }
 
@@ -149,20 +146,10 @@ async fn two_ends_that_both_write_before_they_read_do_not_block_each_other() {
 async fn where_nobody_listens_the_client_is_reset_and_a_taken_address_is_named() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let listen: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    let config = RelayConfig {
-        listen,
-        target: nobody,
-        timeout: MEMORY,
-        revive: true,
-    };
+    let config = RelayConfig { listen, target: nobody, timeout: MEMORY, revive: true };
     let relay = Relay::bind(config).await.unwrap();
     let address = relay.local_addr();
-    let taken = Relay::bind(RelayConfig {
-        listen: address,
-        ..config
-    })
-    .await
-    .unwrap_err();
+    let taken = Relay::bind(RelayConfig { listen: address, ..config }).await.unwrap_err();
     assert!(taken.to_string().contains(&address.to_string()), "{taken}");
     tokio::spawn(relay.run(future::pending()));
     let mut client = TcpStream::connect(address).await.unwrap();
@@ -175,14 +162,7 @@ async fn a_relay_that_is_shut_down_closes_what_is_left() {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = server.local_addr().unwrap();
     let listen = "127.0.0.1:0".parse().unwrap();
-    let relay = Relay::bind(RelayConfig {
-        listen,
-        target,
-        timeout: MEMORY,
-        revive: true,
-    })
-    .await
-    .unwrap();
+    let relay = Relay::bind(RelayConfig { listen, target, timeout: MEMORY, revive: true }).await.unwrap();
     let address = relay.local_addr();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(relay.run(async { drop(stopped.await) }));

@@ -15,22 +15,14 @@ fn every_built_in_profile_loads_by_its_name_and_makes_a_plan() {
         let profile = profile::load(builtin.name).unwrap();
         assert_eq!(profile.name, builtin.name);
         assert!(!profile.about.is_empty());
-        assert!(
-            builtin.text.starts_with(&format!("# {}: ", builtin.name)),
-            "explained by its comments"
-        );
+        assert!(builtin.text.starts_with(&format!("# {}: ", builtin.name)), "explained by its comments");
         for reflector in [true, false] {
             let plan = Plan::new(profile.request(reflector)).unwrap();
             assert!(plan.cost().connections >= 8);
         }
         let inside = |at: Duration| at > profile.min && at + Duration::from_secs(1) < profile.max;
         for cliff in &profile.cliffs {
-            assert!(
-                inside(cliff.at),
-                "{}: {} has a hold on one side only",
-                builtin.name,
-                cliff.name
-            );
+            assert!(inside(cliff.at), "{}: {} has a hold on one side only", builtin.name, cliff.name);
         }
         assert!(profile.cliffs.is_sorted_by_key(|cliff| cliff.at));
     }
@@ -39,92 +31,52 @@ fn every_built_in_profile_loads_by_its_name_and_makes_a_plan() {
 #[test]
 fn the_profiles_cover_what_their_names_promise() {
     let load = |name: &str| profile::load(name).unwrap();
-    let known = |profile: &Profile, seconds: u64| {
-        profile
-            .cliffs
-            .iter()
-            .any(|cliff| cliff.at == Duration::from_secs(seconds))
-    };
+    let known =
+        |profile: &Profile, seconds: u64| profile.cliffs.iter().any(|cliff| cliff.at == Duration::from_secs(seconds));
     let default = load("default");
     assert_eq!((default.connections, default.open_rate), (512, 200));
     assert!(known(&default, 60) && known(&default, 350) && known(&default, 600));
     assert!(load("quick").max <= Duration::from_secs(150));
     let mobile = load("mobile");
-    assert!(
-        mobile.connections <= 200 && mobile.max >= Duration::from_mins(30),
-        "carriers have port quotas"
-    );
+    assert!(mobile.connections <= 200 && mobile.max >= Duration::from_mins(30), "carriers have port quotas");
     let balancer = load("load-balancer");
     assert!(known(&balancer, 350) && known(&balancer, 900) && balancer.max >= Duration::from_mins(15));
     let home = load("home-nat");
     assert!(known(&home, 7440) && home.connections == 700);
-    assert!(
-        home.cliffs.iter().any(|cliff| cliff.evidence == Evidence::Unverified),
-        "what nobody checked says so"
-    );
+    assert!(home.cliffs.iter().any(|cliff| cliff.evidence == Evidence::Unverified), "what nobody checked says so");
 }
 
 #[test]
 fn a_key_that_does_not_exist_is_shown_with_its_place_and_what_was_meant() {
     let text = "# mine\nname = \"mine\"\n\nmin = \"5s\"\nmax = \"1m\"\n\nconections = 9\n";
-    assert_eq!(
-        refused(text),
-        "profiles/x.toml:7:1: unknown key `conections`; did you mean `connections`?"
-    );
-    assert_eq!(
-        refused("open-rate = 9"),
-        "profiles/x.toml:1:1: unknown key `open-rate`; did you mean `open_rate`?"
-    );
+    assert_eq!(refused(text), "profiles/x.toml:7:1: unknown key `conections`; did you mean `connections`?");
+    assert_eq!(refused("open-rate = 9"), "profiles/x.toml:1:1: unknown key `open-rate`; did you mean `open_rate`?");
     assert_eq!(
         refused("colour = 9"),
         "profiles/x.toml:1:1: unknown key `colour`; known are name, about, min, max, resolution, connections, \
          open_rate, recheck, cliffs"
     );
     let text = "cliffs = [\n  { at = \"5s\", name = \"é\", evidense = \"documented\", source = \"s\" },\n]";
-    assert_eq!(
-        refused(text),
-        "profiles/x.toml:2:28: unknown key `evidense`; did you mean `evidence`?"
-    );
+    assert_eq!(refused(text), "profiles/x.toml:2:28: unknown key `evidense`; did you mean `evidence`?");
 }
 
 #[test]
 fn a_value_that_cannot_be_is_shown_with_its_place_and_the_remedy() {
     for (text, said) in [
-        (
-            "max = \"5 parsecs\"",
-            "x.toml:1:7: `max`: `5 parsecs` is not a duration: `parsecs` is not a unit of time",
-        ),
+        ("max = \"5 parsecs\"", "x.toml:1:7: `max`: `5 parsecs` is not a duration: `parsecs` is not a unit of time"),
         ("min = -5", "x.toml:1:7: `min`: `-5` is not a duration: it is negative"),
         ("min = true", "x.toml:1:7: `min` is true; write a duration"),
         ("min = \"20m\"", "x.toml:1:7: `min` (20m) must be below `max` (10m 30s)"),
-        (
-            "min = 5\nmax = 5",
-            "x.toml:2:7: `min` (5.00 s) must be below `max` (5.00 s)",
-        ),
+        ("min = 5\nmax = 5", "x.toml:2:7: `min` (5.00 s) must be below `max` (5.00 s)"),
         ("min = \"1ms\"", "x.toml:1:7: `min` is below 100 ms"),
-        (
-            "resolution = \"90%\"",
-            "x.toml:1:14: `resolution` is \"90%\"; write a percentage in quotes from \"0.1%\"",
-        ),
+        ("resolution = \"90%\"", "x.toml:1:14: `resolution` is \"90%\"; write a percentage in quotes from \"0.1%\""),
         ("resolution = 2", "x.toml:1:14: `resolution` is 2; write a percentage"),
-        (
-            "connections = 7",
-            "x.toml:1:15: `connections` is 7; write a whole number from 8 to 20000",
-        ),
-        (
-            "connections = 1e3",
-            "x.toml:1:15: `connections` is 1e3; write a whole number",
-        ),
-        (
-            "open_rate = 0",
-            "x.toml:1:13: `open_rate` is 0; write a whole number from 1",
-        ),
+        ("connections = 7", "x.toml:1:15: `connections` is 7; write a whole number from 8 to 20000"),
+        ("connections = 1e3", "x.toml:1:15: `connections` is 1e3; write a whole number"),
+        ("open_rate = 0", "x.toml:1:13: `open_rate` is 0; write a whole number from 1"),
         ("name = \"\"", "x.toml:1:8: `name` is \"\"; write a text in quotes"),
         ("cliffs = [350]", "x.toml:1:11: `cliffs` is 350; write [{ at = "),
-        (
-            "cliffs = [{ at = \"5s\", name = \"n\" }]",
-            "x.toml:1:11: this cliff has no `evidence`; it needs at, name",
-        ),
+        ("cliffs = [{ at = \"5s\", name = \"n\" }]", "x.toml:1:11: this cliff has no `evidence`; it needs at, name"),
         ("max = ", "x.toml:1:7: not TOML: "),
         ("max = \"5m\"\nmax = \"6m\"", "x.toml:2:1: not TOML: duplicate key"),
     ] {

@@ -22,20 +22,12 @@ pub struct Emit {
 impl Emit {
     /// Lets the segment that is being handled through.
     pub fn forward(&mut self, direction: Direction, segment: Segment) {
-        self.list.push(Emission {
-            direction,
-            segment,
-            forwarded: true,
-        });
+        self.list.push(Emission { direction, segment, forwarded: true });
     }
 
     /// Sends a segment that the box made.
     pub fn send(&mut self, direction: Direction, segment: Segment) {
-        self.list.push(Emission {
-            direction,
-            segment,
-            forwarded: false,
-        });
+        self.list.push(Emission { direction, segment, forwarded: false });
     }
 
     /// What left so far, in order.

@@ -6,10 +6,7 @@ use crate::time::Duration;
 /// Looks every `period`, first at `phase`, instead of watching each flow.
 #[must_use]
 pub const fn sweeping(rules: Rules, period: Duration, phase: Duration) -> Rules {
-    Rules {
-        inspection: Inspection::Sweep { period, phase },
-        ..rules
-    }
+    Rules { inspection: Inspection::Sweep { period, phase }, ..rules }
 }
 
 /// Only one direction of traffic, or only payload, keeps a flow alive.
@@ -32,72 +29,44 @@ pub const fn reviving_firewall(idle: Duration) -> Rules {
 /// Linux conntrack as a NAT whose own stack is reachable from outside: a push after the expiry finds no mapping, lands
 /// at the router itself, and is answered with RST; the client's own segment still revives.
 pub const fn reviving_nat(idle: Duration) -> Rules {
-    Rules {
-        inbound_unknown: Unknown::Reset,
-        ..reviving_firewall(idle)
-    }
+    Rules { inbound_unknown: Unknown::Reset, ..reviving_firewall(idle) }
 }
 
 /// A stateful firewall that wants to have seen the SYN (`tcp_loose=0` with `ct state invalid drop`, cloud security
 /// groups, most appliances): after the expiry both directions fall silent.
 pub const fn strict_firewall(idle: Duration) -> Rules {
-    Rules {
-        lifetime: Lifetime::Idle(idle),
-        ..Rules::FORGETS_NOTHING
-    }
+    Rules { lifetime: Lifetime::Idle(idle), ..Rules::FORGETS_NOTHING }
 }
 
 /// A managed NAT gateway, or nftables with `reject with tcp reset`: nothing at the expiry, a RST to whoever sends next
 /// (AWS NAT gateway and Network Load Balancer after 350 s, Azure NAT gateway after 240 s).
 pub const fn resetting_on_next(idle: Duration) -> Rules {
-    Rules {
-        outbound_unknown: Unknown::Reset,
-        inbound_unknown: Unknown::Reset,
-        ..strict_firewall(idle)
-    }
+    Rules { outbound_unknown: Unknown::Reset, inbound_unknown: Unknown::Reset, ..strict_firewall(idle) }
 }
 
 /// A gateway that announces the expiry with a RST to both ends at that moment (Azure Load Balancer with
 /// `enableTcpReset`, 240 s by default).
 pub const fn announcing_reset(idle: Duration) -> Rules {
-    Rules {
-        farewell: Farewell::RESET,
-        ..resetting_on_next(idle)
-    }
+    Rules { farewell: Farewell::RESET, ..resetting_on_next(idle) }
 }
 
 /// A proxy that closes politely on both sides, and does not see keepalives (`HAProxy` `timeout client` and `timeout
 /// server`, nginx `proxy_read_timeout`, Envoy `idle_timeout`, AWS Classic Load Balancer after 60 s). Segments of
 /// a flow it has closed are answered by its kernel with RST.
 pub const fn closing_balancer(idle: Duration) -> Rules {
-    Rules {
-        farewell: Farewell::CLOSE,
-        activity: Activity::Payload,
-        ..resetting_on_next(idle)
-    }
+    Rules { farewell: Farewell::CLOSE, activity: Activity::Payload, ..resetting_on_next(idle) }
 }
 
 /// A proxy that closes the client's side politely and resets the server's (`HAProxy` `timeout tunnel` with `option
 /// nolinger`).
 pub const fn half_polite_balancer(idle: Duration) -> Rules {
-    Rules {
-        farewell: Farewell {
-            client: Notice::Fin,
-            server: Notice::Rst,
-        },
-        ..closing_balancer(idle)
-    }
+    Rules { farewell: Farewell { client: Notice::Fin, server: Notice::Rst }, ..closing_balancer(idle) }
 }
 
 /// A balancer that ends every connection at a fixed age, however busy (Envoy `max_connection_duration`, the two hours of
 /// a WebSocket connection at AWS API Gateway).
 pub const fn maximum_age(age: Duration) -> Rules {
-    Rules {
-        maximum_age: Some(age),
-        farewell: Farewell::CLOSE,
-        ..resetting_on_next(age)
-    }
-    .without_idle_expiry()
+    Rules { maximum_age: Some(age), farewell: Farewell::CLOSE, ..resetting_on_next(age) }.without_idle_expiry()
 }
 
 /// A carrier gateway that reclaims silent flows, and looks only every `period` (OpenBSD pf's `interval` of 10 s is
@@ -108,32 +77,18 @@ pub const fn carrier_reclaim(idle: Duration, period: Duration, phase: Duration) 
 
 /// Two kinds of strict firewall behind one address: `share` of the flows meet the one that forgets after `first`.
 pub const fn mixed_firewalls(first: Duration, second: Option<Duration>, share: f64, salt: u64) -> Rules {
-    Rules {
-        lifetime: Lifetime::Mixture {
-            first,
-            second,
-            share,
-            salt,
-        },
-        ..strict_firewall(first)
-    }
+    Rules { lifetime: Lifetime::Mixture { first, second, share, salt }, ..strict_firewall(first) }
 }
 
 /// A firewall whose timer shrinks when it is full: OpenBSD pf and pfSense with `adaptive.start` and `adaptive.end`.
 pub const fn shrinking_under_load(idle: Duration, from: u32, to: u32) -> Rules {
-    Rules {
-        lifetime: Lifetime::Adaptive { idle, from, to },
-        ..strict_firewall(idle)
-    }
+    Rules { lifetime: Lifetime::Adaptive { idle, from, to }, ..strict_firewall(idle) }
 }
 
 impl Rules {
     /// The same, without a limit of silence.
     #[must_use]
     pub const fn without_idle_expiry(self) -> Self {
-        Self {
-            lifetime: Lifetime::Never,
-            ..self
-        }
+        Self { lifetime: Lifetime::Never, ..self }
     }
 }

@@ -112,20 +112,11 @@ pub struct Farewell {
 
 impl Farewell {
     /// Nobody is told.
-    pub const SILENT: Self = Self {
-        client: Notice::Nothing,
-        server: Notice::Nothing,
-    };
+    pub const SILENT: Self = Self { client: Notice::Nothing, server: Notice::Nothing };
     /// Both ends get a RST.
-    pub const RESET: Self = Self {
-        client: Notice::Rst,
-        server: Notice::Rst,
-    };
+    pub const RESET: Self = Self { client: Notice::Rst, server: Notice::Rst };
     /// Both ends get a FIN.
-    pub const CLOSE: Self = Self {
-        client: Notice::Fin,
-        server: Notice::Fin,
-    };
+    pub const CLOSE: Self = Self { client: Notice::Fin, server: Notice::Fin };
 
     /// Whether anybody is told anything.
     pub fn is_silent(self) -> bool {

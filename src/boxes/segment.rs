@@ -100,22 +100,12 @@ impl Segment {
 
     /// A segment without payload, fresh from a stack.
     pub const fn bare(flow: FlowId, flags: Flags) -> Self {
-        Self {
-            flow,
-            flags,
-            payload: 0,
-            ttl: Self::TTL,
-        }
+        Self { flow, flags, payload: 0, ttl: Self::TTL }
     }
 
     /// A segment with `payload` bytes, fresh from a stack.
     pub const fn data(flow: FlowId, payload: u16) -> Self {
-        Self {
-            flow,
-            flags: Flags::ACK,
-            payload,
-            ttl: Self::TTL,
-        }
+        Self { flow, flags: Flags::ACK, payload, ttl: Self::TTL }
     }
 }
 

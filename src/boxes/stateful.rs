@@ -42,23 +42,13 @@ enum State {
     Closing,
 }
 
-const ABSENT: Entry = Entry {
-    state: State::Absent,
-    born: Instant::ZERO,
-    active: Instant::ZERO,
-};
+const ABSENT: Entry = Entry { state: State::Absent, born: Instant::ZERO, active: Instant::ZERO };
 
 impl Stateful {
     /// An empty box.
     pub fn new(rules: Rules) -> Self {
         let timed = !rules.farewell.is_silent() || matches!(rules.lifetime, Lifetime::Adaptive { .. });
-        Self {
-            rules,
-            table: Vec::new(),
-            live: 0,
-            due: BinaryHeap::new(),
-            timed,
-        }
+        Self { rules, table: Vec::new(), live: 0, due: BinaryHeap::new(), timed }
     }
 
     /// How it behaves.
@@ -76,12 +66,7 @@ impl Stateful {
         match self.rules.lifetime {
             Lifetime::Never => None,
             Lifetime::Idle(idle) | Lifetime::Adaptive { idle, .. } => Some(idle),
-            Lifetime::Mixture {
-                first,
-                second,
-                share,
-                salt,
-            } => {
+            Lifetime::Mixture { first, second, share, salt } => {
                 if unit_hash(salt, flow) < share {
                     Some(first)
                 } else {
@@ -160,14 +145,7 @@ impl Stateful {
 
     /// Makes `flow` known, or starts it anew.
     fn open(&mut self, now: Instant, flow: u32) {
-        self.set(
-            flow,
-            Entry {
-                state: State::Open,
-                born: now,
-                active: now,
-            },
-        );
+        self.set(flow, Entry { state: State::Open, born: now, active: now });
         self.watch(flow);
     }
 
@@ -204,10 +182,8 @@ impl Stateful {
     }
 
     fn take_leave(&self, flow: u32, out: &mut Emit) {
-        let ends = [
-            (Direction::Inbound, self.rules.farewell.client),
-            (Direction::Outbound, self.rules.farewell.server),
-        ];
+        let ends =
+            [(Direction::Inbound, self.rules.farewell.client), (Direction::Outbound, self.rules.farewell.server)];
         for (direction, notice) in ends {
             let flags = match notice {
                 Notice::Nothing => continue,
@@ -240,10 +216,7 @@ impl Stateful {
         let (reset, ends) = (segment.flags.has(Flags::RST), segment.flags.has(Flags::FIN));
         match rule {
             Unknown::Reset if !reset => {
-                out.send(
-                    direction.reverse(),
-                    Segment::bare(segment.flow, Flags::RST | Flags::ACK),
-                );
+                out.send(direction.reverse(), Segment::bare(segment.flow, Flags::RST | Flags::ACK));
             }
             Unknown::Revive if !reset && !ends => {
                 self.open(now, flow);

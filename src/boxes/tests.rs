@@ -24,10 +24,7 @@ struct Story {
 
 impl Story {
     fn new(rules: Rules) -> Self {
-        Self {
-            machine: Stateful::new(rules),
-            out: Emit::default(),
-        }
+        Self { machine: Stateful::new(rules), out: Emit::default() }
     }
 
     /// A box that has seen the handshake of `FLOW` at `seconds`.
@@ -55,26 +52,22 @@ impl Story {
     }
 
     fn outbound(&mut self, seconds: f64, flags: Flags) -> String {
-        self.machine
-            .handle(at(seconds), Outbound, Segment::bare(FLOW, flags), &mut self.out);
+        self.machine.handle(at(seconds), Outbound, Segment::bare(FLOW, flags), &mut self.out);
         self.told()
     }
 
     fn inbound(&mut self, seconds: f64, flags: Flags) -> String {
-        self.machine
-            .handle(at(seconds), Inbound, Segment::bare(FLOW, flags), &mut self.out);
+        self.machine.handle(at(seconds), Inbound, Segment::bare(FLOW, flags), &mut self.out);
         self.told()
     }
 
     fn push(&mut self, seconds: f64) -> String {
-        self.machine
-            .handle(at(seconds), Inbound, Segment::data(FLOW, 10), &mut self.out);
+        self.machine.handle(at(seconds), Inbound, Segment::data(FLOW, 10), &mut self.out);
         self.told()
     }
 
     fn write(&mut self, seconds: f64) -> String {
-        self.machine
-            .handle(at(seconds), Outbound, Segment::data(FLOW, 10), &mut self.out);
+        self.machine.handle(at(seconds), Outbound, Segment::data(FLOW, 10), &mut self.out);
         self.told()
     }
 
@@ -150,11 +143,7 @@ fn a_driver_that_is_late_still_hears_of_the_end_before_the_segment_is_judged() {
 #[test]
 fn a_balancer_closes_both_sides_and_does_not_count_keepalives() {
     let mut story = Story::opened(closing_balancer(s(60.0)), 0.0);
-    assert_eq!(
-        story.outbound(50.0, Flags::ACK),
-        "> .",
-        "a keepalive carries no payload"
-    );
+    assert_eq!(story.outbound(50.0, Flags::ACK), "> .", "a keepalive carries no payload");
     assert_eq!(story.until(100.0), vec![(60.0, "< F. made, > F. made".to_owned())]);
 
     let mut story = Story::opened(closing_balancer(s(60.0)), 0.0);
@@ -217,12 +206,7 @@ fn a_timer_that_shrinks_under_load_gives_back_what_it_took_when_flows_go() {
     let mut machine = Stateful::new(shrinking_under_load(s(100.0), 10, 30));
     let mut out = Emit::default();
     for flow in 0..20 {
-        machine.handle(
-            at(f64::from(flow)),
-            Outbound,
-            Segment::bare(FlowId(flow), Flags::SYN),
-            &mut out,
-        );
+        machine.handle(at(f64::from(flow)), Outbound, Segment::bare(FlowId(flow), Flags::SYN), &mut out);
     }
     // 20 flows: half of the way from 10 to 30, so half of the time. At 50 s the first goes, and 19 are left: 55 s.
     assert_eq!(machine.next_timeout(), Some(at(50.0)));

@@ -92,9 +92,9 @@ impl Cell {
         match self {
             Self::Empty => serde_json::Value::Null,
             Self::Text(text) => serde_json::Value::String(text.clone()),
-            Self::Number(number) => number
-                .parse::<serde_json::Number>()
-                .map_or(serde_json::Value::Null, serde_json::Value::Number),
+            Self::Number(number) => {
+                number.parse::<serde_json::Number>().map_or(serde_json::Value::Null, serde_json::Value::Number)
+            }
         }
     }
 
@@ -138,10 +138,7 @@ impl Cell {
 pub fn timestamp(time: SystemTime) -> String {
     /// The last second of the year 9999.
     const LAST: Duration = Duration::from_secs(253_402_300_799);
-    let since = time
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .min(LAST);
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().min(LAST);
     humantime::format_rfc3339_millis(SystemTime::UNIX_EPOCH + since).to_string()
 }
 
@@ -151,21 +148,14 @@ pub fn timestamp(time: SystemTime) -> String {
 /// back. Where a test was under way and its end came within the rounding (a lab's round trip is shorter than that),
 /// `ended_after_s` is written one millisecond later.
 pub fn hold(info: &RunInfo, record: &HoldRecord) -> [Cell; 23] {
-    let started_at = info
-        .started_at
-        .checked_add(record.silent_since.since_start())
-        .unwrap_or(info.started_at);
+    let started_at = info.started_at.checked_add(record.silent_since.since_start()).unwrap_or(info.started_at);
     let silence = match record.ended_after {
         Some(ended) if record.unasked => ended,
         _ => record.silence,
     };
     let ended_after = record.ended_after.map(|ended| {
         let same = duration::millis(ended) == duration::millis(silence);
-        if same && !record.unasked {
-            silence.saturating_add(Duration::from_millis(1))
-        } else {
-            ended
-        }
+        if same && !record.unasked { silence.saturating_add(Duration::from_millis(1)) } else { ended }
     });
     [
         Cell::whole(SCHEMA),
@@ -209,12 +199,7 @@ pub fn summary(info: &RunInfo, findings: &Findings) -> Vec<[Cell; 23]> {
         if speaker.steps.is_empty() {
             rows.push(summary_row(info, findings, of, None));
         }
-        rows.extend(
-            speaker
-                .steps
-                .iter()
-                .map(|step| summary_row(info, findings, of, Some(step))),
-        );
+        rows.extend(speaker.steps.iter().map(|step| summary_row(info, findings, of, Some(step))));
     }
     rows
 }
@@ -226,10 +211,7 @@ fn summary_row(
     step: Option<&Step>,
 ) -> [Cell; 23] {
     let found = speaker.map(|(found, _)| found);
-    let heartbeat = findings
-        .recommendation
-        .as_ref()
-        .filter(|_| speaker.is_some_and(|(_, ladder)| ladder));
+    let heartbeat = findings.recommendation.as_ref().filter(|_| speaker.is_some_and(|(_, ladder)| ladder));
     let mixture = found.is_some_and(|found| found.steps.len() > 1);
     [
         Cell::whole(SCHEMA),
@@ -249,9 +231,7 @@ fn summary_row(
         Cell::or_empty(found, |found| Cell::text(found.ended_by.as_str())),
         Cell::or_empty(found, |found| Cell::text(found.cause.as_str())),
         // A share belongs to an expiry; a bare lower bound has none.
-        Cell::or_empty(step.filter(|step| mixture || step.high.is_some()), |step| {
-            Cell::fraction(step.share)
-        }),
+        Cell::or_empty(step.filter(|step| mixture || step.high.is_some()), |step| Cell::fraction(step.share)),
         Cell::or_empty(heartbeat, |heartbeat| Cell::seconds(heartbeat.heartbeat)),
         Cell::or_empty(heartbeat, |_| Cell::text(Refresh::Data.as_str())),
         Cell::or_empty(heartbeat.and_then(|heartbeat| heartbeat.verified), |verified| {
@@ -266,11 +246,7 @@ fn summary_row(
 fn doubts(findings: &Findings) -> String {
     let verdict = verdict_word(&findings.verdict);
     let verdict = (findings.verdict != Verdict::Measured).then_some(verdict);
-    verdict
-        .into_iter()
-        .chain(findings.doubts.iter().map(|doubt| doubt.word))
-        .collect::<Vec<_>>()
-        .join(";")
+    verdict.into_iter().chain(findings.doubts.iter().map(|doubt| doubt.word)).collect::<Vec<_>>().join(";")
 }
 
 /// A stable word for the verdict.

@@ -19,18 +19,10 @@ pub struct Table {
 }
 
 /// The holds table.
-pub const HOLDS: Table = Table {
-    what: "holds",
-    flag: "-o",
-    columns: &columns::HOLDS,
-};
+pub const HOLDS: Table = Table { what: "holds", flag: "-o", columns: &columns::HOLDS };
 
 /// The summary table.
-pub const SUMMARY: Table = Table {
-    what: "summary",
-    flag: "--summary",
-    columns: &columns::SUMMARY,
-};
+pub const SUMMARY: Table = Table { what: "summary", flag: "--summary", columns: &columns::SUMMARY };
 
 /// The torn last line that was found on opening and cut off: the run that wrote it was killed in the middle of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,12 +66,7 @@ impl RowFile {
     /// its last line, refuses another header or schema.
     pub fn open(path: &Path, table: &Table) -> Result<Self, JournalError> {
         let name = path.display().to_string();
-        let mut file = Self {
-            path: name,
-            out: Out::Stdout,
-            line: Vec::new(),
-            repair: None,
-        };
+        let mut file = Self { path: name, out: Out::Stdout, line: Vec::new(), repair: None };
         if path.as_os_str() == "-" {
             file.append(&header(table))?;
             return Ok(file);
@@ -121,18 +108,12 @@ impl RowFile {
             }
             Out::File(file) => append_whole(file, &self.line),
         };
-        result.map_err(|source| JournalError::Write {
-            path: self.path.clone(),
-            source,
-        })
+        result.map_err(|source| JournalError::Write { path: self.path.clone(), source })
     }
 
     /// Checks what is in the file and repairs its end. True where the header has to be written.
     fn prepare(&mut self, file: &File, table: &Table) -> Result<bool, JournalError> {
-        let failed = |source| JournalError::Read {
-            path: self.path.clone(),
-            source,
-        };
+        let failed = |source| JournalError::Read { path: self.path.clone(), source };
         let metadata = file.metadata().map_err(failed)?;
         if !metadata.is_file() {
             return Ok(true);
@@ -144,10 +125,7 @@ impl RowFile {
         let mut start = Vec::new();
         let mut reader = file;
         reader.seek(SeekFrom::Start(0)).map_err(failed)?;
-        reader
-            .take(2 * LONGEST_HEADER)
-            .read_to_end(&mut start)
-            .map_err(failed)?;
+        reader.take(2 * LONGEST_HEADER).read_to_end(&mut start).map_err(failed)?;
         let whole = whole_lines(file, length).map_err(failed)?;
         if whole == 0 {
             // Not one whole line: either our own header, torn, or a file that is not ours.
@@ -159,14 +137,8 @@ impl RowFile {
             self.check_schema(&start)?;
         }
         if whole < length {
-            file.set_len(whole).map_err(|source| JournalError::Write {
-                path: self.path.clone(),
-                source,
-            })?;
-            self.repair = Some(Repair {
-                path: self.path.clone(),
-                bytes: length - whole,
-            });
+            file.set_len(whole).map_err(|source| JournalError::Write { path: self.path.clone(), source })?;
+            self.repair = Some(Repair { path: self.path.clone(), bytes: length - whole });
         }
         Ok(whole == 0)
     }
@@ -179,11 +151,7 @@ impl RowFile {
         let schema: Vec<u8> = row.iter().copied().take_while(u8::is_ascii_digit).collect();
         match String::from_utf8_lossy(&schema).parse::<u64>() {
             Ok(found) if found != columns::SCHEMA && row.get(schema.len()) == Some(&b',') => {
-                Err(JournalError::Schema {
-                    path: self.path.clone(),
-                    line: 2,
-                    found,
-                })
+                Err(JournalError::Schema { path: self.path.clone(), line: 2, found })
             }
             _ => Ok(()),
         }
@@ -198,25 +166,17 @@ fn open_for_append(path: &Path, table: &Table) -> Result<File, JournalError> {
     };
     // A pipe or a terminal may be writable alone.
     let opened = options(true).or_else(|error| {
-        let special = path
-            .metadata()
-            .is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+        let special = path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
         if special { options(false) } else { Err(error) }
     });
     opened.map_err(|source| {
         let name = path.display().to_string();
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         match parent {
-            Some(parent) if source.kind() == io::ErrorKind::NotFound && !parent.exists() => JournalError::NoFolder {
-                path: name,
-                parent: parent.display().to_string(),
-                flag: table.flag,
-            },
-            _ => JournalError::Open {
-                path: name,
-                flag: table.flag,
-                source,
-            },
+            Some(parent) if source.kind() == io::ErrorKind::NotFound && !parent.exists() => {
+                JournalError::NoFolder { path: name, parent: parent.display().to_string(), flag: table.flag }
+            }
+            _ => JournalError::Open { path: name, flag: table.flag, source },
         }
     })
 }
@@ -287,17 +247,9 @@ pub(super) fn check_header<T: AsRef<str>>(
     found: &[T],
     more: bool,
 ) -> Result<(), JournalError> {
-    let same = table
-        .columns
-        .iter()
-        .zip(found)
-        .all(|(ours, theirs)| *ours == theirs.as_ref());
+    let same = table.columns.iter().zip(found).all(|(ours, theirs)| *ours == theirs.as_ref());
     let enough = found.len() == table.columns.len() || (more && found.len() > table.columns.len());
-    if same && enough {
-        Ok(())
-    } else {
-        Err(wrong_header(path, table, found))
-    }
+    if same && enough { Ok(()) } else { Err(wrong_header(path, table, found)) }
 }
 
 fn wrong_header<T: AsRef<str>>(path: &str, table: &Table, found: &[T]) -> JournalError {
@@ -307,10 +259,7 @@ fn wrong_header<T: AsRef<str>>(path: &str, table: &Table, found: &[T]) -> Journa
     // Escaped, for a byte order mark or a control character is what differs sometimes.
     let shown = |text: &str| -> String { text.chars().take(40).flat_map(char::escape_debug).collect() };
     let what = if let Some(other) = [HOLDS, SUMMARY].iter().find(|other| is(other)) {
-        format!(
-            "this is a {} file ({}), not a {} file",
-            other.what, other.flag, table.what
-        )
+        format!("this is a {} file ({}), not a {} file", other.what, other.flag, table.what)
     } else if let Some(nth) =
         (0..table.columns.len().min(found.len())).find(|n| table.columns[*n] != found[*n].as_ref())
     {
@@ -324,17 +273,12 @@ fn wrong_header<T: AsRef<str>>(path: &str, table: &Table, found: &[T]) -> Journa
     } else if let Some(missing) = table.columns.get(found.len()) {
         format!("column {} (`{missing}`) is missing", found.len() + 1)
     } else {
-        let theirs = found
-            .get(table.columns.len())
-            .map_or_else(String::new, |more| shown(more.as_ref()));
+        let theirs = found.get(table.columns.len()).map_or_else(String::new, |more| shown(more.as_ref()));
         format!("there is a column more than schema {} has: `{theirs}`", columns::SCHEMA)
     };
     JournalError::Header {
         path: path.to_owned(),
         what,
-        remedy: format!(
-            "nothing was changed: give another file with {}, or move this one away",
-            table.flag
-        ),
+        remedy: format!("nothing was changed: give another file with {}, or move this one away", table.flag),
     }
 }

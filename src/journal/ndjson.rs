@@ -35,19 +35,12 @@ impl Serialize for Object {
 impl<W: Write> NdjsonWriter<W> {
     /// Writes to `out` what is seen and decided in the run `info`.
     pub fn new(out: W, info: &RunInfo) -> Self {
-        Self {
-            out,
-            info: info.clone(),
-        }
+        Self { out, info: info.clone() }
     }
 
     /// Writes what was seen.
     pub fn observation(&mut self, seen: &Observation) -> Result<(), JournalError> {
-        let wall = self
-            .info
-            .started_at
-            .checked_add(seen.at.since_start())
-            .unwrap_or(self.info.started_at);
+        let wall = self.info.started_at.checked_add(seen.at.since_start()).unwrap_or(self.info.started_at);
         let mut fields = vec![
             ("type", json!("observation")),
             ("run_id", json!(self.info.run_id)),
@@ -74,10 +67,7 @@ impl<W: Write> NdjsonWriter<W> {
             out.write_all(&line)?;
             out.flush()
         };
-        write(&mut self.out).map_err(|source| JournalError::Write {
-            path: "standard output (--ndjson)".into(),
-            source,
-        })
+        write(&mut self.out).map_err(|source| JournalError::Write { path: "standard output (--ndjson)".into(), source })
     }
 }
 
@@ -92,22 +82,14 @@ fn micros_as_seconds(duration: Duration) -> Value {
 fn fact(fact: &Fact) -> Vec<(&'static str, Value)> {
     let named = |word: &str| ("fact", json!(word));
     match fact {
-        Fact::Opened {
-            silent_since,
-            rtt,
-            local_port,
-        } => vec![
+        Fact::Opened { silent_since, rtt, local_port } => vec![
             named("opened"),
             ("silent_since_s", run_time(*silent_since)),
             ("rtt_ms", json!(rtt.as_micros() as f64 / 1e3)),
             ("local_port", json!(local_port)),
         ],
         Fact::OpenFailed { error, refused } => {
-            vec![
-                named("open-failed"),
-                ("error", json!(error)),
-                ("refused", json!(refused)),
-            ]
+            vec![named("open-failed"), ("error", json!(error)), ("refused", json!(refused))]
         }
         Fact::Tried { nth } => vec![named("tried"), ("nth", json!(nth))],
         Fact::Heard => vec![named("heard")],

@@ -47,9 +47,7 @@ struct Seen {
 
 impl std::fmt::Debug for HoldsReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HoldsReader")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
+        f.debug_struct("HoldsReader").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -61,10 +59,7 @@ impl HoldsReader {
         if path.as_os_str() == "-" {
             return Self::new(name, Box::new(io::stdin()));
         }
-        let failed = |source| JournalError::Read {
-            path: name.clone(),
-            source,
-        };
+        let failed = |source| JournalError::Read { path: name.clone(), source };
         let opened = File::open(path).map_err(failed)?;
         let metadata = opened.metadata().map_err(failed)?;
         if !metadata.is_file() {
@@ -81,14 +76,8 @@ impl HoldsReader {
     /// holds no rows.
     pub fn new(name: impl Into<String>, from: Box<dyn Read>) -> Result<Self, JournalError> {
         let rows = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(from);
-        let mut reader = Self {
-            path: name.into(),
-            rows,
-            runs: BTreeMap::new(),
-            key: String::new(),
-            torn: 0,
-            failed: false,
-        };
+        let mut reader =
+            Self { path: name.into(), rows, runs: BTreeMap::new(), key: String::new(), torn: 0, failed: false };
         let mut first = ByteRecord::new();
         if reader.next_record(&mut first)? {
             let found: Vec<_> = first.iter().map(String::from_utf8_lossy).collect();
@@ -105,38 +94,19 @@ impl HoldsReader {
     fn next_record(&mut self, record: &mut ByteRecord) -> Result<bool, JournalError> {
         self.rows.read_byte_record(record).map_err(|error| {
             self.failed = true;
-            JournalError::Read {
-                path: self.path.clone(),
-                source: error.into(),
-            }
+            JournalError::Read { path: self.path.clone(), source: error.into() }
         })
     }
 
     fn row(&mut self, fields: &ByteRecord) -> Result<HoldRow, JournalError> {
-        let row = Row {
-            path: &self.path,
-            line: fields.position().map_or(0, csv::Position::line),
-            fields,
-        };
+        let row = Row { path: &self.path, line: fields.position().map_or(0, csv::Position::line), fields };
         let schema: u64 = row.number("schema", "is not the number of a schema")?;
         if schema != columns::SCHEMA {
-            return Err(JournalError::Schema {
-                path: self.path.clone(),
-                line: row.line,
-                found: schema,
-            });
+            return Err(JournalError::Schema { path: self.path.clone(), line: row.line, found: schema });
         }
         let started_at = row.timestamp("started_at")?;
         self.key.clear();
-        for column in [
-            "run_id",
-            "region",
-            "vantage",
-            "target",
-            "address",
-            "transport",
-            "engine",
-        ] {
+        for column in ["run_id", "region", "vantage", "target", "address", "transport", "engine"] {
             self.key.push_str(row.text(column)?);
             self.key.push('\n');
         }
@@ -174,10 +144,7 @@ impl HoldsReader {
         };
         let seen = match self.runs.get_mut(&self.key) {
             Some(seen) => seen,
-            None => self.runs.entry(self.key.clone()).or_insert(Seen {
-                info: Arc::new(info()?),
-                rows: 0,
-            }),
+            None => self.runs.entry(self.key.clone()).or_insert(Seen { info: Arc::new(info()?), rows: 0 }),
         };
         if started_at < seen.info.started_at {
             Arc::make_mut(&mut seen.info).started_at = started_at;
@@ -185,11 +152,7 @@ impl HoldsReader {
         record.hold = HoldId(seen.rows);
         record.silent_since = since(seen.info.started_at, started_at);
         seen.rows = seen.rows.saturating_add(1);
-        Ok(HoldRow {
-            info: seen.info.clone(),
-            started_at,
-            record,
-        })
+        Ok(HoldRow { info: seen.info.clone(), started_at, record })
     }
 }
 
@@ -206,11 +169,7 @@ impl Iterator for HoldsReader {
             match self.next_record(&mut fields) {
                 Err(error) => return Some(Err(error)),
                 Ok(false) => return None,
-                Ok(true)
-                    if fields
-                        .iter()
-                        .zip(columns::HOLDS)
-                        .all(|(field, name)| field == name.as_bytes()) => {}
+                Ok(true) if fields.iter().zip(columns::HOLDS).all(|(field, name)| field == name.as_bytes()) => {}
                 Ok(true) => return Some(self.row(&fields)),
             }
         }
@@ -221,11 +180,7 @@ impl Iterator for HoldsReader {
 pub fn read_holds(path: impl AsRef<Path>) -> Result<Vec<HoldRow>, JournalError> {
     let mut reader = HoldsReader::open(path)?;
     let mut rows = reader.by_ref().collect::<Result<Vec<_>, _>>()?;
-    let starts: BTreeMap<_, _> = reader
-        .runs
-        .into_values()
-        .map(|seen| (identity(&seen.info), seen.info))
-        .collect();
+    let starts: BTreeMap<_, _> = reader.runs.into_values().map(|seen| (identity(&seen.info), seen.info)).collect();
     for row in &mut rows {
         if let Some(info) = starts.get(&identity(&row.info)) {
             row.info = info.clone();
@@ -272,10 +227,7 @@ impl Row<'_> {
     }
 
     fn text(&self, column: &'static str) -> Result<&str, JournalError> {
-        let nth = columns::HOLDS
-            .iter()
-            .position(|name| *name == column)
-            .unwrap_or_default();
+        let nth = columns::HOLDS.iter().position(|name| *name == column).unwrap_or_default();
         let Some(field) = self.fields.get(nth) else {
             return Err(JournalError::Short {
                 path: self.path.to_owned(),
@@ -307,11 +259,7 @@ impl Row<'_> {
 
     fn number<T: FromStr>(&self, column: &'static str, why: &str) -> Result<T, JournalError> {
         let text = self.text(column)?;
-        let number = text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then(|| text.parse().ok())
-            .flatten();
+        let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
         number.ok_or_else(|| self.wrong(column, text.as_bytes(), why))
     }
 
@@ -364,11 +312,7 @@ impl Row<'_> {
     fn timestamp(&self, column: &'static str) -> Result<SystemTime, JournalError> {
         let text = self.text(column)?;
         humantime::parse_rfc3339(text).map_err(|_| {
-            self.wrong(
-                column,
-                text.as_bytes(),
-                "is not an RFC 3339 time in UTC, such as 2026-01-31T02:00:00.000Z",
-            )
+            self.wrong(column, text.as_bytes(), "is not an RFC 3339 time in UTC, such as 2026-01-31T02:00:00.000Z")
         })
     }
 }

@@ -34,19 +34,13 @@ pub fn decided_of_last_run(path: impl AsRef<Path>) -> Result<LastRun, JournalErr
 fn runs_of_last(path: &Path) -> Result<(Vec<LastRun>, usize), JournalError> {
     let rows = read_holds(path)?;
     let Some(last) = rows.last().map(|row| row.info.run_id.clone()) else {
-        return Err(JournalError::NoRun {
-            path: path.display().to_string(),
-        });
+        return Err(JournalError::NoRun { path: path.display().to_string() });
     };
     let mut runs: Vec<LastRun> = Vec::new();
     let mut at = 0;
     for row in rows.into_iter().filter(|row| row.info.run_id == last) {
         at = runs.iter().position(|run| run.info == *row.info).unwrap_or_else(|| {
-            runs.push(LastRun {
-                info: (*row.info).clone(),
-                decided: Vec::new(),
-                void: 0,
-            });
+            runs.push(LastRun { info: (*row.info).clone(), decided: Vec::new(), void: 0 });
             runs.len() - 1
         });
         if row.record.outcome == Outcome::Void {

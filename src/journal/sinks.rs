@@ -16,10 +16,7 @@ pub struct HoldsFile {
 impl HoldsFile {
     /// Opens `path` for appending (`-` is standard output), before anything is measured.
     pub fn open(path: impl AsRef<Path>, info: &RunInfo) -> Result<Self, JournalError> {
-        Ok(Self {
-            file: RowFile::open(path.as_ref(), &file::HOLDS)?,
-            info: info.clone(),
-        })
+        Ok(Self { file: RowFile::open(path.as_ref(), &file::HOLDS)?, info: info.clone() })
     }
 
     /// Whether the last line of the file was torn and cut off; tell the user.
@@ -42,9 +39,7 @@ pub struct SummaryFile {
 impl SummaryFile {
     /// Opens `path` for appending (`-` is standard output), before anything is measured.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, JournalError> {
-        Ok(Self {
-            file: RowFile::open(path.as_ref(), &file::SUMMARY)?,
-        })
+        Ok(Self { file: RowFile::open(path.as_ref(), &file::SUMMARY)? })
     }
 
     /// Whether the last line of the file was torn and cut off; tell the user.
@@ -54,8 +49,6 @@ impl SummaryFile {
 
     /// Writes the rows of one run.
     pub fn write(&mut self, info: &RunInfo, findings: &Findings) -> Result<(), JournalError> {
-        columns::summary(info, findings)
-            .iter()
-            .try_for_each(|row| self.file.write(row))
+        columns::summary(info, findings).iter().try_for_each(|row| self.file.write(row))
     }
 }

@@ -30,9 +30,7 @@ pub(super) struct End {
 impl End {
     /// All addresses of this end.
     fn addresses(self) -> impl Iterator<Item = IpAddr> {
-        [Some(IpAddr::V4(self.v4)), self.v6.map(IpAddr::V6)]
-            .into_iter()
-            .flatten()
+        [Some(IpAddr::V4(self.v4)), self.v6.map(IpAddr::V6)].into_iter().flatten()
     }
 }
 
@@ -40,17 +38,9 @@ impl End {
 pub(super) fn lay((near, here): (&Namespace, End), (far, there): (&Namespace, End)) -> Result<(), LabError> {
     let far_fd = far.raw_fd();
     near.netlink("lay a veth pair", move |handle| async move {
-        handle
-            .link()
-            .add(LinkVeth::new(here.interface, there.interface).build())
-            .execute()
-            .await?;
+        handle.link().add(LinkVeth::new(here.interface, there.interface).build()).execute().await?;
         let peer = index(&handle, there.interface).await?;
-        handle
-            .link()
-            .set(LinkUnspec::new_with_index(peer).setns_by_fd(far_fd).build())
-            .execute()
-            .await
+        handle.link().set(LinkUnspec::new_with_index(peer).setns_by_fd(far_fd).build()).execute().await
     })?;
     plug_in(near, here)?;
     plug_in(far, there)
@@ -66,11 +56,7 @@ fn plug_in(host: &Namespace, end: End) -> Result<(), LabError> {
             request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
             request.execute().await?;
         }
-        handle
-            .link()
-            .set(LinkUnspec::new_with_index(index).up().build())
-            .execute()
-            .await
+        handle.link().set(LinkUnspec::new_with_index(index).up().build()).execute().await
     })
 }
 
@@ -78,11 +64,7 @@ fn plug_in(host: &Namespace, end: End) -> Result<(), LabError> {
 pub(super) fn loopback_up(host: &Namespace) -> Result<(), LabError> {
     host.netlink("switch lo on", |handle| async move {
         let index = index(&handle, "lo").await?;
-        handle
-            .link()
-            .set(LinkUnspec::new_with_index(index).up().build())
-            .execute()
-            .await
+        handle.link().set(LinkUnspec::new_with_index(index).up().build()).execute().await
     })
 }
 
@@ -108,13 +90,7 @@ pub(super) fn cut(host: &Namespace, interface: &'static str, peer: End) -> Resul
     host.netlink("cut the cable", move |handle| async move {
         let index = index(&handle, interface).await?;
         for address in peer.addresses() {
-            handle
-                .neighbours()
-                .add(index, address)
-                .link_layer_address(&NOBODY)
-                .replace()
-                .execute()
-                .await?;
+            handle.neighbours().add(index, address).link_layer_address(&NOBODY).replace().execute().await?;
         }
         Ok(())
     })
@@ -138,9 +114,5 @@ pub(super) fn mend(host: &Namespace, interface: &'static str, peer: End) -> Resu
 
 async fn index(handle: &Handle, interface: &str) -> Result<u32, Error> {
     let mut links = handle.link().get().match_name(interface).execute();
-    links
-        .try_next()
-        .await?
-        .map(|link| link.header.index)
-        .ok_or(Error::RequestFailed)
+    links.try_next().await?.map(|link| link.header.index).ok_or(Error::RequestFailed)
 }

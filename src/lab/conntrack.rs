@@ -22,11 +22,7 @@ const LONGEST: Duration = Duration::from_secs(i32::MAX as u64 / 1000);
 /// The timeout as the kernel counts it.
 pub(super) fn whole_seconds(timeout: Duration) -> Result<u64, LabError> {
     let fits = timeout.subsec_nanos() == 0 && !timeout.is_zero() && timeout <= LONGEST;
-    if fits {
-        Ok(timeout.as_secs())
-    } else {
-        Err(LabError::Timeout { asked: timeout })
-    }
+    if fits { Ok(timeout.as_secs()) } else { Err(LabError::Timeout { asked: timeout }) }
 }
 
 /// Makes `router` a NAT towards `outside` that forgets after `timeout`.
@@ -59,11 +55,7 @@ pub(super) fn nft() -> Result<std::path::PathBuf, LabError> {
 fn load(router: &Namespace, rules: String) -> Result<(), LabError> {
     let host = router.host();
     let mut command = Command::new(nft()?);
-    command
-        .args(["-f", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
+    command.args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let run = move || -> std::io::Result<std::process::Output> {
         let mut child = command.spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
@@ -73,23 +65,13 @@ fn load(router: &Namespace, rules: String) -> Result<(), LabError> {
         child.wait_with_output()
     };
     // On the router's own thread: a child starts in the namespace of the thread that starts it.
-    let done = router.call(run)?.map_err(|source| LabError::Start {
-        program: "nft".into(),
-        host,
-        source,
-    })?;
+    let done = router.call(run)?.map_err(|source| LabError::Start { program: "nft".into(), host, source })?;
     if done.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&done.stderr);
     let stderr = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    Err(LabError::Nft {
-        stderr: if stderr.is_empty() {
-            done.status.to_string()
-        } else {
-            stderr
-        },
-    })
+    Err(LabError::Nft { stderr: if stderr.is_empty() { done.status.to_string() } else { stderr } })
 }
 
 #[cfg(test)]
@@ -100,15 +82,8 @@ mod tests {
     fn only_whole_seconds_that_fit_the_kernel_are_taken() {
         assert_eq!(whole_seconds(Duration::from_secs(5)).unwrap(), 5);
         assert_eq!(whole_seconds(Duration::from_hours(120)).unwrap(), 432_000);
-        for asked in [
-            Duration::ZERO,
-            Duration::from_millis(2500),
-            Duration::from_secs(1 << 40),
-        ] {
-            assert!(
-                matches!(whole_seconds(asked), Err(LabError::Timeout { .. })),
-                "{asked:?}"
-            );
+        for asked in [Duration::ZERO, Duration::from_millis(2500), Duration::from_secs(1 << 40)] {
+            assert!(matches!(whole_seconds(asked), Err(LabError::Timeout { .. })), "{asked:?}");
         }
     }
 }

@@ -82,12 +82,7 @@ impl Lab {
     }
 
     fn wire(&self) -> Result<(), LabError> {
-        let Self {
-            spec,
-            client,
-            router,
-            server,
-        } = self;
+        let Self { spec, client, router, server } = self;
         let end = |plug: Plug| plug.end(spec.ipv6);
         for host in [client, router, server] {
             cable::loopback_up(host)?;

@@ -57,28 +57,15 @@ impl Namespace {
         let resident = thread::Builder::new()
             .name(format!("lab {host}"))
             .spawn(live)
-            .map_err(|source| LabError::Call {
-                call: "starting a thread",
-                host,
-                source,
-            })?;
+            .map_err(|source| LabError::Call { call: "starting a thread", host, source })?;
         let file = match born.recv().map_err(|_| LabError::Gone { host })? {
             Born::Refused(refusal) => return Err(permit::forbidden(refusal)),
             Born::Failed(source) => {
-                return Err(LabError::Call {
-                    call: "open(/proc/thread-self/ns/net)",
-                    host,
-                    source,
-                });
+                return Err(LabError::Call { call: "open(/proc/thread-self/ns/net)", host, source });
             }
             Born::Alive(file) => Arc::new(file),
         };
-        Ok(Self {
-            host,
-            file,
-            jobs: Some(jobs),
-            resident: Some(resident),
-        })
+        Ok(Self { host, file, jobs: Some(jobs), resident: Some(resident) })
     }
 
     /// Whose namespace this is.
@@ -132,23 +119,14 @@ impl Namespace {
                 })
             })
         };
-        self.call(talk)?.map_err(|source| LabError::Netlink {
-            what: what.into(),
-            host: self.host,
-            source,
-        })
+        self.call(talk)?.map_err(|source| LabError::Netlink { what: what.into(), host: self.host, source })
     }
 
     /// Writes a kernel setting of this namespace, `name` as under `/proc/sys`.
     pub(super) fn sysctl(&self, name: &str, value: &impl ToString) -> Result<(), LabError> {
         let (path, value, host) = (format!("/proc/sys/{name}"), value.to_string(), self.host);
         self.call(move || {
-            std::fs::write(&path, &value).map_err(|source| LabError::Sysctl {
-                path,
-                value,
-                host,
-                source,
-            })
+            std::fs::write(&path, &value).map_err(|source| LabError::Sysctl { path, value, host, source })
         })?
     }
 }

@@ -37,11 +37,7 @@ pub fn prepare() -> Result<(), LabError> {
 /// The refusal as an error that names what forbids it.
 pub(super) fn forbidden((step, source): Refusal) -> LabError {
     let remedy = HostSettings::read().remedy(step, &source);
-    LabError::Forbidden {
-        call: step.call(),
-        source,
-        remedy,
-    }
+    LabError::Forbidden { call: step.call(), source, remedy }
 }
 
 fn rehearse(user_namespace: bool) -> Result<(), LabError> {
@@ -88,9 +84,7 @@ impl HostSettings {
             max_net: number("/proc/sys/user/max_net_namespaces"),
             apparmor: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
             root: rustix::process::geteuid().is_root() && !has_capabilities(),
-            seccomp: status
-                .lines()
-                .any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() == "2")),
+            seccomp: status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() == "2")),
         }
     }
 
@@ -109,10 +103,7 @@ impl HostSettings {
                 set("user.max_user_namespaces", value, 10_000);
             }
         }
-        if let Some(value) = self
-            .max_net
-            .filter(|limit| step == Step::NetworkNamespace && (full || *limit < 3))
-        {
+        if let Some(value) = self.max_net.filter(|limit| step == Step::NetworkNamespace && (full || *limit < 3)) {
             set("user.max_net_namespaces", value, 10_000);
         }
         if let Some(value @ 1..) = self.apparmor {
@@ -132,11 +123,7 @@ impl HostSettings {
                     .into(),
             );
         }
-        if causes.is_empty() {
-            "run as root, or allow user namespaces to this user".into()
-        } else {
-            causes.join("; ")
-        }
+        if causes.is_empty() { "run as root, or allow user namespaces to this user".into() } else { causes.join("; ") }
     }
 }
 
@@ -150,64 +137,33 @@ mod tests {
 
     #[test]
     fn the_setting_that_forbids_user_namespaces_is_named() {
-        let debian = HostSettings {
-            userns_clone: Some(0),
-            max_user: Some(96_000),
-            ..HostSettings::default()
-        };
+        let debian = HostSettings { userns_clone: Some(0), max_user: Some(96_000), ..HostSettings::default() };
         let said = refused(Step::UserNamespace, libc::EPERM, debian);
-        assert_eq!(
-            said,
-            "kernel.unprivileged_userns_clone is 0: sudo sysctl -w kernel.unprivileged_userns_clone=1"
-        );
-        let hardened = HostSettings {
-            max_user: Some(0),
-            ..HostSettings::default()
-        };
+        assert_eq!(said, "kernel.unprivileged_userns_clone is 0: sudo sysctl -w kernel.unprivileged_userns_clone=1");
+        let hardened = HostSettings { max_user: Some(0), ..HostSettings::default() };
         assert!(refused(Step::UserNamespace, libc::ENOSPC, hardened).contains("user.max_user_namespaces is 0"));
     }
 
     #[test]
     fn ubuntu_lets_a_process_in_and_then_refuses_the_next_step() {
-        let ubuntu = HostSettings {
-            apparmor: Some(1),
-            max_user: Some(96_000),
-            ..HostSettings::default()
-        };
+        let ubuntu = HostSettings { apparmor: Some(1), max_user: Some(96_000), ..HostSettings::default() };
         for step in [Step::IdMaps, Step::NetworkNamespace] {
             let said = refused(step, libc::EPERM, ubuntu);
-            assert!(
-                said.contains("kernel.apparmor_restrict_unprivileged_userns is 1"),
-                "{said}"
-            );
+            assert!(said.contains("kernel.apparmor_restrict_unprivileged_userns is 1"), "{said}");
             assert!(!said.contains("max_user_namespaces"), "{said}");
         }
     }
 
     #[test]
     fn a_container_is_told_how_to_be_started() {
-        let docker = HostSettings {
-            seccomp: true,
-            max_user: Some(96_000),
-            ..HostSettings::default()
-        };
+        let docker = HostSettings { seccomp: true, max_user: Some(96_000), ..HostSettings::default() };
         assert!(refused(Step::UserNamespace, libc::EPERM, docker).contains("--privileged"));
     }
 
     #[test]
     fn a_root_without_capabilities_is_not_told_to_become_root() {
-        let said = refused(
-            Step::IdMaps,
-            libc::EPERM,
-            HostSettings {
-                root: true,
-                ..HostSettings::default()
-            },
-        );
-        assert!(
-            said.contains("lacks CAP_SYS_ADMIN") && !said.contains("run as root"),
-            "{said}"
-        );
+        let said = refused(Step::IdMaps, libc::EPERM, HostSettings { root: true, ..HostSettings::default() });
+        assert!(said.contains("lacks CAP_SYS_ADMIN") && !said.contains("run as root"), "{said}");
     }
 
     #[test]

@@ -27,9 +27,8 @@ impl Process {
     pub(super) fn start(namespace: &Namespace, mut command: Command) -> Result<Self, LabError> {
         let (program, host) = (command.get_program().to_string_lossy().into_owned(), namespace.host());
         sys::die_with_parent(&mut command);
-        let child = namespace
-            .call(move || command.spawn())?
-            .map_err(|source| LabError::Start { program, host, source })?;
+        let child =
+            namespace.call(move || command.spawn())?.map_err(|source| LabError::Start { program, host, source })?;
         Ok(Self { child, ended: None })
     }
 
@@ -94,22 +93,15 @@ impl Drop for Process {
 /// The program `name` in PATH or where administration programs live.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    find_in(
-        name,
-        std::env::split_paths(&path).chain(ADMIN_PATHS.iter().map(PathBuf::from)),
-    )
+    find_in(name, std::env::split_paths(&path).chain(ADMIN_PATHS.iter().map(PathBuf::from)))
 }
 
 fn find_in(name: &str, folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
-    folders
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name))
-        .find(|file| is_executable(file))
+    folders.filter(|folder| folder.is_absolute()).map(|folder| folder.join(name)).find(|file| is_executable(file))
 }
 
 fn is_executable(file: &Path) -> bool {
-    file.metadata()
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(test)]

@@ -65,17 +65,10 @@ pub struct Relay {
 impl Relay {
     /// Listens. Connections wait in the kernel until [`run`](Self::run).
     pub async fn bind(config: RelayConfig) -> Result<Self, RelayError> {
-        let failed = |source| RelayError {
-            address: config.listen,
-            source,
-        };
+        let failed = |source| RelayError { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self {
-            listener,
-            address,
-            config,
-        })
+        Ok(Self { listener, address, config })
     }
 
     /// Where clients connect.
@@ -108,12 +101,8 @@ async fn serve(client: TcpStream, config: RelayConfig) {
     // The relay must not hold back a small push to merge it with the next (RFC 896).
     let _ = client.set_nodelay(true);
     let _ = server.set_nodelay(true);
-    let mut flow = Flow {
-        client: Side::new(client),
-        server: Side::new(server),
-        revive: config.revive,
-        remembered: true,
-    };
+    let mut flow =
+        Flow { client: Side::new(client), server: Side::new(server), revive: config.revive, remembered: true };
     if flow.run(config.timeout).await.is_err() {
         reset(&flow.client.stream);
         reset(&flow.server.stream);
@@ -145,12 +134,7 @@ enum End {
 
 impl Side {
     fn new(stream: TcpStream) -> Self {
-        Self {
-            stream,
-            said: Vec::new(),
-            end: None,
-            end_passed_on: false,
-        }
+        Self { stream, said: Vec::new(), end: None, end_passed_on: false }
     }
 
     fn listens(&self) -> bool {
@@ -203,12 +187,7 @@ impl Flow {
         let silence = timeout(memory, future::pending::<()>());
         tokio::pin!(silence);
         while !self.is_over() {
-            let Self {
-                client,
-                server,
-                remembered,
-                ..
-            } = &*self;
+            let Self { client, server, remembered, .. } = &*self;
             // An end that waits for the other to read probes its window, so the path is not silent meanwhile.
             let silent = client.said.is_empty() && server.said.is_empty();
             let sign_of_life = tokio::select! {

@@ -56,10 +56,7 @@ pub struct LabSpec {
 impl LabSpec {
     /// The NAT as Linux has it by default, but forgetting after `timeout`; IPv4.
     pub const fn nat(timeout: Duration) -> Self {
-        Self {
-            middlebox: LabBox::Nat { timeout, loose: true },
-            ipv6: false,
-        }
+        Self { middlebox: LabBox::Nat { timeout, loose: true }, ipv6: false }
     }
 
     /// The same lab with IPv6 beside IPv4.
@@ -69,29 +66,13 @@ impl LabSpec {
 }
 
 /// The client's interface.
-pub(super) const CLIENT: Plug = Plug {
-    interface: "eth0",
-    network: 1,
-    number: 2,
-};
+pub(super) const CLIENT: Plug = Plug { interface: "eth0", network: 1, number: 2 };
 /// The router's interface on the client's side.
-pub(super) const TO_CLIENT: Plug = Plug {
-    interface: "to-client",
-    network: 1,
-    number: 1,
-};
+pub(super) const TO_CLIENT: Plug = Plug { interface: "to-client", network: 1, number: 1 };
 /// The router's interface on the server's side.
-pub(super) const TO_SERVER: Plug = Plug {
-    interface: "to-server",
-    network: 2,
-    number: 1,
-};
+pub(super) const TO_SERVER: Plug = Plug { interface: "to-server", network: 2, number: 1 };
 /// The server's interface.
-pub(super) const SERVER: Plug = Plug {
-    interface: "eth0",
-    network: 2,
-    number: 2,
-};
+pub(super) const SERVER: Plug = Plug { interface: "eth0", network: 2, number: 2 };
 
 /// Where a cable ends, and how its address is made.
 #[derive(Clone, Copy)]
@@ -106,16 +87,8 @@ impl Plug {
     /// In 10.77.0.0/16, and in a unique local network (RFC 4193) whose number spells the name; both exist in the
     /// lab's namespaces only.
     pub(super) const fn end(self, ipv6: bool) -> End {
-        let Self {
-            interface,
-            network,
-            number,
-        } = self;
+        let Self { interface, network, number } = self;
         let v6 = Ipv6Addr::new(0xfd1d, 0x1e5c, 0x77, network as u16, 0, 0, 0, number as u16);
-        End {
-            interface,
-            v4: Ipv4Addr::new(10, 77, network, number),
-            v6: if ipv6 { Some(v6) } else { None },
-        }
+        End { interface, v4: Ipv4Addr::new(10, 77, network, number), v6: if ipv6 { Some(v6) } else { None } }
     }
 }

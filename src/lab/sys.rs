@@ -1,9 +1,6 @@
 //! The system calls that the standard library does not offer: new namespaces, the rehearsal of them in a child
 //! process, and a child that dies with its parent.
-#![allow(
-    unsafe_code,
-    reason = "unshare, fork and pre_exec have no safe wrapper; each use says why it is sound"
-)]
+#![allow(unsafe_code, reason = "unshare, fork and pre_exec have no safe wrapper; each use says why it is sound")]
 
 use std::ffi::CStr;
 use std::io::{self, PipeReader, Read};
@@ -51,10 +48,7 @@ impl IdMaps {
     pub(super) fn of_this_user() -> Self {
         let uid = rustix::process::geteuid().as_raw();
         let gid = rustix::process::getegid().as_raw();
-        Self {
-            uid: format!("0 {uid} 1\n"),
-            gid: format!("0 {gid} 1\n"),
-        }
+        Self { uid: format!("0 {uid} 1\n"), gid: format!("0 {gid} 1\n") }
     }
 }
 
@@ -102,11 +96,7 @@ pub(super) fn rehearse(user_namespace: bool) -> io::Result<Result<(), Refusal>> 
         return Err(io::Error::last_os_error());
     }
     if child == 0 {
-        let tried = if user_namespace {
-            enter_user_namespace(&maps)
-        } else {
-            Ok(())
-        };
+        let tried = if user_namespace { enter_user_namespace(&maps) } else { Ok(()) };
         let word = match tried.and_then(|()| enter_network_namespace()) {
             Ok(()) => [0; 5],
             Err((step, error)) => {
@@ -143,11 +133,7 @@ pub(super) fn die_with_parent(command: &mut Command) {
     let prepare = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         // The parent may have ended between fork and prctl; then nobody would send the signal any more.
-        if rustix::process::getppid() == Some(parent) {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::BrokenPipe.into())
-        }
+        if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     };
     // SAFETY: the closure makes two system calls and does not allocate.
     unsafe { command.pre_exec(prepare) };

@@ -82,7 +82,7 @@ pub fn judge(records: &[HoldRecord], context: &Context) -> Findings {
         }
         speakers.push(found);
         if context.reflector {
-            speakers.extend(other_speaker(records, context, &ladder, rtt));
+            speakers.extend(other_speaker(records, context, estimate));
         }
         doubts.extend(doubt::of_estimate(estimate, &speakers, records, context));
     }
@@ -161,14 +161,13 @@ fn maximum_age(found: &SpeakerFindings, context: &Context) -> bool {
 }
 
 /// Client first, beside a ladder that was server first: agrees, is revived, or differs.
-fn other_speaker(records: &[HoldRecord], context: &Context, ladder: &[Sample], rtt: f64) -> Option<SpeakerFindings> {
+fn other_speaker(records: &[HoldRecord], context: &Context, main: &estimate::Estimate) -> Option<SpeakerFindings> {
     let tested: Vec<Sample> =
         samples(records.iter().filter(|r| !r.unasked), FirstSpeaker::Client, Experiment::Ladder, context.slack);
     let ended = samples(records.iter().filter(|r| r.unasked), FirstSpeaker::Client, Experiment::Ladder, context.slack);
     if tested.is_empty() && ended.is_empty() {
         return None;
     }
-    let main = estimate::estimate(ladder, &context.open, Blur::of(context.speaker, rtt))?;
     let alive = evidence::longest_alive(&tested);
     let dead = evidence::shortest_dead(&tested);
     let onset = main.steps.first()?;

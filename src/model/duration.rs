@@ -18,10 +18,8 @@ pub struct DurationError {
 /// Reads a duration.
 pub fn parse(written: &str) -> Result<Duration, DurationError> {
     let text = written.trim();
-    let refuse = |why: String| DurationError {
-        written: written.chars().filter(|c| !c.is_control()).take(64).collect(),
-        why,
-    };
+    let refuse =
+        |why: String| DurationError { written: written.chars().filter(|c| !c.is_control()).take(64).collect(), why };
     if text.is_empty() {
         return Err(refuse("it is empty".into()));
     }
@@ -30,11 +28,8 @@ pub fn parse(written: &str) -> Result<Duration, DurationError> {
     }
     let bare = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     if bare {
-        return text
-            .parse::<f64>()
-            .ok()
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-            .ok_or_else(|| {
+        return text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).ok_or_else(
+            || {
                 refuse(
                     if text.matches('.').count() > 1 || text == "." {
                         "it is not a number"
@@ -43,7 +38,8 @@ pub fn parse(written: &str) -> Result<Duration, DurationError> {
                     }
                     .into(),
                 )
-            });
+            },
+        );
     }
     humantime::parse_duration(text).map_err(|error| {
         refuse(match error {
@@ -106,15 +102,8 @@ pub fn human_range(low: Duration, high: Duration) -> (String, String) {
         .into_iter()
         .find(|unit| *unit <= width.max(10_000) / 10)
         .unwrap_or(1_000);
-    let unit = if high < Duration::from_secs(10) {
-        unit.min(10_000)
-    } else {
-        unit
-    };
-    let (low, high) = (
-        rounded(low.as_micros(), unit, Rounding::Down),
-        rounded(high.as_micros(), unit, Rounding::Up),
-    );
+    let unit = if high < Duration::from_secs(10) { unit.min(10_000) } else { unit };
+    let (low, high) = (rounded(low.as_micros(), unit, Rounding::Down), rounded(high.as_micros(), unit, Rounding::Up));
     // Both in seconds or both in minutes.
     let minutes_from = if high < 2 * MINUTE { 2 * MINUTE } else { MINUTE };
     (spell(low, unit, minutes_from), spell(high, unit, minutes_from))

@@ -86,11 +86,7 @@ impl FromStr for Target {
 
     fn from_str(written: &str) -> Result<Self, TargetError> {
         read(written.trim()).map_err(|(problem, remedy)| TargetError {
-            target: written
-                .chars()
-                .map(|c| if c.is_control() { '?' } else { c })
-                .take(200)
-                .collect(),
+            target: written.chars().map(|c| if c.is_control() { '?' } else { c }).take(200).collect(),
             problem,
             remedy,
         })
@@ -113,10 +109,7 @@ fn read(written: &str) -> Result<Target, Refusal> {
         Some(other) => return Err(foreign(other, authority)),
     };
     if let Some((_, host)) = authority.rsplit_once('@') {
-        return refusal(
-            "there is a user name before the `@`",
-            format!("nobody logs in here: write {scheme}://{host}"),
-        );
+        return refusal("there is a user name before the `@`", format!("nobody logs in here: write {scheme}://{host}"));
     }
     if !matches!(path, "" | "/") {
         return refusal(
@@ -140,22 +133,14 @@ fn read(written: &str) -> Result<Target, Refusal> {
 }
 
 fn read_port(port: &str, scheme: Scheme, host: &str) -> Result<u16, Refusal> {
-    let number = port
-        .bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| port.parse().ok())
-        .flatten();
+    let number = port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok()).flatten();
     match number {
         Some(0) | None => refusal(
             format!("the port `{port}` is not a number from 1 to 65535"),
             format!(
                 "write {scheme}://{}:{}",
                 bracketed(host),
-                if scheme == Scheme::Reflector {
-                    REFLECTOR_PORT
-                } else {
-                    443
-                }
+                if scheme == Scheme::Reflector { REFLECTOR_PORT } else { 443 }
             ),
         ),
         Some(port) => Ok(port),
@@ -165,12 +150,8 @@ fn read_port(port: &str, scheme: Scheme, host: &str) -> Result<u16, Refusal> {
 /// Schemes that are not ours: those of the contract that do not exist yet, and those that never will.
 fn foreign(scheme: &str, authority: &str) -> Refusal {
     let host = split(authority, Scheme::Tcp).ok();
-    let name = host
-        .as_ref()
-        .map_or_else(|| "HOST".to_owned(), |(host, _)| bracketed(host));
-    let port = host
-        .as_ref()
-        .and_then(|(_, port)| port.and_then(|port| port.parse::<u16>().ok()));
+    let name = host.as_ref().map_or_else(|| "HOST".to_owned(), |(host, _)| bracketed(host));
+    let port = host.as_ref().and_then(|(_, port)| port.and_then(|port| port.parse::<u16>().ok()));
     match LATER.iter().find(|(later, _)| *later == scheme) {
         Some((_, Some(usual))) => {
             let port = port.unwrap_or(*usual);
@@ -191,9 +172,7 @@ fn foreign(scheme: &str, authority: &str) -> Refusal {
         ),
         None => {
             let known = [Scheme::Tcp.as_str(), Scheme::Reflector.as_str()];
-            let near = known
-                .into_iter()
-                .find(|word| strsim::damerau_levenshtein(word, scheme) <= 2);
+            let near = known.into_iter().find(|word| strsim::damerau_levenshtein(word, scheme) <= 2);
             (
                 format!("`{scheme}` is not a scheme"),
                 match near {
@@ -225,9 +204,7 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     fn shown(written: &str) -> String {
-        written
-            .parse::<Target>()
-            .map_or_else(|error| error.to_string(), |target| target.to_string())
+        written.parse::<Target>().map_or_else(|error| error.to_string(), |target| target.to_string())
     }
 
     #[test]
@@ -238,10 +215,7 @@ mod tests {
             ("192.0.2.1:80", "tcp://192.0.2.1:80"),
             ("[2001:DB8:0::1]:80", "tcp://[2001:db8::1]:80"),
             ("reflector://[::1]", "reflector://[::1]:7133"),
-            (
-                "reflector://probe_1.example.net",
-                "reflector://probe_1.example.net:7133",
-            ),
+            ("reflector://probe_1.example.net", "reflector://probe_1.example.net:7133"),
             ("reflector://10.0.0.1:99", "reflector://10.0.0.1:99"),
             ("[fe80::1%eth0]:22", "tcp://[fe80::1%eth0]:22"),
             ("localhost.:1", "tcp://localhost.:1"),
@@ -262,19 +236,11 @@ mod tests {
             ("example.com:+80", "the port `+80`", "tcp://example.com:443"),
             ("example.com:http", "the port `http`", "tcp://example.com:443"),
             ("::1", "address `::1` stands without brackets", "tcp://[::1]:PORT"),
-            (
-                "2001:db8::1:443",
-                "where does",
-                "tcp://[2001:db8::1]:443 or tcp://[2001:db8::1:443]:PORT",
-            ),
+            ("2001:db8::1:443", "where does", "tcp://[2001:db8::1]:443 or tcp://[2001:db8::1:443]:PORT"),
             ("1:2:3:4:5:6:7:8:443", "without brackets", "tcp://[1:2:3:4:5:6:7:8]:443"),
             ("a:b:c", "more than one colon", "example.com:443"),
             ("[::1:80", "not closed", "[2001:db8::1]:443"),
-            (
-                "[example.com]:80",
-                "`example.com` in brackets",
-                "names without brackets",
-            ),
+            ("[example.com]:80", "`example.com` in brackets", "names without brackets"),
             ("[::1]80", "`80` follows the bracket", "[::1]:443"),
             ("me@example.com:22", "user name", "tcp://example.com:22"),
             ("example.com:80/index", "path `/index`", "tcp://example.com:80"),
@@ -283,27 +249,11 @@ mod tests {
             ("a..b:80", "empty part", "DNS name"),
             ("10.0.0.256:80", "`10.0.0.256` is not an IPv4 address", "192.0.2.1"),
             ("10.1:80", "`10.1` is not an IPv4 address", "192.0.2.1"),
-            (
-                "https://example.com/x",
-                "scheme `https` is not spoken",
-                "tcp://example.com:443 measures",
-            ),
-            (
-                "mqtt://[::1]:1884",
-                "scheme `mqtt` is not spoken",
-                "tcp://[::1]:1884 measures",
-            ),
-            (
-                "udp://example.com:53",
-                "scheme `udp` is not spoken",
-                "tcp://example.com:53",
-            ),
+            ("https://example.com/x", "scheme `https` is not spoken", "tcp://example.com:443 measures"),
+            ("mqtt://[::1]:1884", "scheme `mqtt` is not spoken", "tcp://[::1]:1884 measures"),
+            ("udp://example.com:53", "scheme `udp` is not spoken", "tcp://example.com:53"),
             ("udp://:::", "scheme `udp` is not spoken", "tcp://HOST:PORT"),
-            (
-                "reflektor://example.com",
-                "`reflektor` is not a scheme",
-                "did you mean reflector://example.com?",
-            ),
+            ("reflektor://example.com", "`reflektor` is not a scheme", "did you mean reflector://example.com?"),
             ("gopher://example.com", "`gopher` is not a scheme", "tcp://host:port"),
         ] {
             let text = shown(written);

@@ -52,15 +52,8 @@ impl ProfileError {
     pub(super) fn at(file: &str, text: &str, at: usize, message: String) -> Self {
         let before: String = text.bytes().take(at).map(char::from).collect();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = text
-            .get(line_start..at)
-            .map_or(at - line_start, |part| part.chars().count());
-        Self::Content {
-            file: file.to_owned(),
-            line: before.matches('\n').count() + 1,
-            column: column + 1,
-            message,
-        }
+        let column = text.get(line_start..at).map_or(at - line_start, |part| part.chars().count());
+        Self::Content { file: file.to_owned(), line: before.matches('\n').count() + 1, column: column + 1, message }
     }
 }
 
@@ -70,11 +63,6 @@ pub(super) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let distance = |word: &str| strsim::damerau_levenshtein(&written, &word.replace('_', "-"));
     let near = known.iter().copied().min_by_key(|word| distance(word))?;
     let close = distance(near) * 3 <= near.len().max(written.len());
-    let begun = || {
-        known
-            .iter()
-            .copied()
-            .find(|word| written.len() >= 3 && word.starts_with(&written))
-    };
+    let begun = || known.iter().copied().find(|word| written.len() >= 3 && word.starts_with(&written));
     if close { Some(near) } else { begun() }
 }

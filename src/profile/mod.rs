@@ -66,12 +66,7 @@ pub enum Evidence {
 
 impl Evidence {
     /// Every kind, the strongest first.
-    pub const ALL: [Self; 4] = [
-        Self::Documented,
-        Self::SecondHand,
-        Self::MeasuredByUsers,
-        Self::Unverified,
-    ];
+    pub const ALL: [Self; 4] = [Self::Documented, Self::SecondHand, Self::MeasuredByUsers, Self::Unverified];
 
     /// The word in the file.
     pub const fn as_str(self) -> &'static str {
@@ -96,10 +91,7 @@ const KEEPALIVE_SPACING: Duration = Duration::from_secs(1);
 impl Profile {
     /// The timeouts in the form that a plan needs.
     pub fn cliffs(&self) -> Vec<Cliff> {
-        let cliff = |entry: &CliffEntry| Cliff {
-            at: entry.at,
-            name: entry.name.clone(),
-        };
+        let cliff = |entry: &CliffEntry| Cliff { at: entry.at, name: entry.name.clone() };
         self.cliffs.iter().map(cliff).collect()
     }
 
@@ -156,20 +148,14 @@ pub fn load(name_or_path: &str) -> Result<Profile, ProfileError> {
     }
     let path = Path::new(name_or_path);
     let meant_as_file = name_or_path.contains(std::path::is_separator)
-        || path
-            .extension()
-            .is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
+        || path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
         || path.is_file();
     if !meant_as_file {
         return Err(ProfileError::unknown(name_or_path, BUILTINS));
     }
-    let text = std::fs::read_to_string(path).map_err(|source| ProfileError::Read {
-        file: name_or_path.to_owned(),
-        source,
-    })?;
-    let stem = path
-        .file_stem()
-        .map_or_else(|| name_or_path.into(), |stem| stem.to_string_lossy());
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ProfileError::Read { file: name_or_path.to_owned(), source })?;
+    let stem = path.file_stem().map_or_else(|| name_or_path.into(), |stem| stem.to_string_lossy());
     read::profile(name_or_path, &stem, &text)
 }
 

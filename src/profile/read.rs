@@ -10,17 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Keys of a profile.
-const KEYS: [&str; 9] = [
-    "name",
-    "about",
-    "min",
-    "max",
-    "resolution",
-    "connections",
-    "open_rate",
-    "recheck",
-    "cliffs",
-];
+const KEYS: [&str; 9] = ["name", "about", "min", "max", "resolution", "connections", "open_rate", "recheck", "cliffs"];
 /// Keys of a cliff; all of them are needed.
 const CLIFF_KEYS: [&str; 4] = ["at", "name", "evidence", "source"];
 
@@ -81,27 +71,18 @@ pub(super) fn profile(file: &str, name: &str, text: &str) -> Result<Profile, Pro
     };
     if profile.min < SHORTEST {
         let at = place(table, "min");
-        return Err(file.error(
-            at,
-            "`min` is below 100 ms, where the round trip blurs everything: raise it".into(),
-        ));
+        return Err(file.error(at, "`min` is below 100 ms, where the round trip blurs everything: raise it".into()));
     }
     if profile.min >= profile.max {
         let (min, max) = (duration::human(profile.min), duration::human(profile.max));
         let at = place(table, if get(table, "max").is_some() { "max" } else { "min" });
-        return Err(file.error(
-            at,
-            format!("`min` ({min}) must be below `max` ({max}): change one of them"),
-        ));
+        return Err(file.error(at, format!("`min` ({min}) must be below `max` ({max}): change one of them")));
     }
     Ok(profile)
 }
 
 fn get<'t, 'a>(table: &'t DeTable<'a>, key: &str) -> Option<&'t Value<'a>> {
-    table
-        .iter()
-        .find(|(name, _)| name.get_ref() == key)
-        .map(|(_, value)| value)
+    table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
 }
 
 fn place(table: &DeTable<'_>, key: &str) -> usize {
@@ -115,11 +96,7 @@ impl File<'_> {
 
     fn wrong(&self, value: &Value<'_>, key: &str, wanted: &str) -> ProfileError {
         let found = self.text.get(value.span()).unwrap_or_default();
-        let found: String = found
-            .chars()
-            .take(40)
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        let found: String = found.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
         self.error(value.span().start, format!("`{key}` is {found}; {wanted}"))
     }
 
@@ -159,9 +136,7 @@ impl File<'_> {
             DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
             _ => None,
         };
-        let number = number
-            .filter(|number| allowed.contains(number))
-            .and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| allowed.contains(number)).and_then(|number| u32::try_from(number).ok());
         let wanted = || format!("write a whole number from {} to {}", allowed.start, allowed.end - 1);
         number.ok_or_else(|| self.wrong(value, key, &wanted()))
     }
@@ -169,20 +144,15 @@ impl File<'_> {
     /// `"2%"`, or the share 0.02.
     fn resolution(&self, value: &Value<'_>) -> Result<f64, ProfileError> {
         let share = match value.get_ref() {
-            DeValue::String(text) => text
-                .trim()
-                .strip_suffix('%')
-                .and_then(|percent| Some(percent.trim().parse::<f64>().ok()? / 100.0)),
+            DeValue::String(text) => {
+                text.trim().strip_suffix('%').and_then(|percent| Some(percent.trim().parse::<f64>().ok()? / 100.0))
+            }
             DeValue::Float(share) => share.as_str().parse().ok(),
             _ => None,
         };
-        share.filter(|share| (0.001..=0.5).contains(share)).ok_or_else(|| {
-            self.wrong(
-                value,
-                "resolution",
-                "write a percentage in quotes from \"0.1%\" to \"50%\"",
-            )
-        })
+        share
+            .filter(|share| (0.001..=0.5).contains(share))
+            .ok_or_else(|| self.wrong(value, "resolution", "write a percentage in quotes from \"0.1%\" to \"50%\""))
     }
 
     fn cliffs(&self, value: &Value<'_>) -> Result<Vec<CliffEntry>, ProfileError> {
@@ -204,12 +174,8 @@ impl File<'_> {
     fn cliff(&self, at: usize, table: &DeTable<'_>) -> Result<CliffEntry, ProfileError> {
         self.known(table, &CLIFF_KEYS)?;
         let needed = |key: &str| {
-            get(table, key).ok_or_else(|| {
-                self.error(
-                    at,
-                    format!("this cliff has no `{key}`; it needs {}", CLIFF_KEYS.join(", ")),
-                )
-            })
+            get(table, key)
+                .ok_or_else(|| self.error(at, format!("this cliff has no `{key}`; it needs {}", CLIFF_KEYS.join(", "))))
         };
         let value = needed("at")?;
         let length = self.duration("at", value)?;

@@ -26,22 +26,13 @@ impl Axis {
         let to = if expires { farthest * 1.08 } else { farthest };
         let first = found.steps.first().and_then(|step| step.high);
         let log = first.is_some_and(|first| first.as_secs_f64() < to / 10.0) && shortest > 0.0;
-        Self {
-            from: if log { shortest.min(high(first)) } else { 0.0 },
-            to,
-            log,
-            columns,
-        }
+        Self { from: if log { shortest.min(high(first)) } else { 0.0 }, to, log, columns }
     }
 
     /// The age at the left edge of a column.
     pub(super) fn age(&self, column: usize) -> f64 {
         let part = column as f64 / self.columns as f64;
-        if self.log {
-            self.from * (self.to / self.from).powf(part)
-        } else {
-            self.from + (self.to - self.from) * part
-        }
+        if self.log { self.from * (self.to / self.from).powf(part) } else { self.from + (self.to - self.from) * part }
     }
 
     pub(super) fn column(&self, age: f64) -> usize {
@@ -89,10 +80,7 @@ impl Axis {
             1_209_600.0,
         ];
         let ages: Vec<f64> = if self.log {
-            ROUND
-                .into_iter()
-                .filter(|age| (self.from..=self.to).contains(age))
-                .collect()
+            ROUND.into_iter().filter(|age| (self.from..=self.to).contains(age)).collect()
         } else {
             let step = ROUND.into_iter().find(|step| self.to / step <= 6.5).unwrap_or(self.to);
             (0..=(self.to / step) as usize).map(|n| n as f64 * step).collect()
@@ -101,11 +89,7 @@ impl Axis {
         let mut free = 0;
         for age in ages {
             let column = self.column(age);
-            let label = if age == 0.0 {
-                "0".to_owned()
-            } else {
-                duration::short(Duration::from_secs_f64(age))
-            };
+            let label = if age == 0.0 { "0".to_owned() } else { duration::short(Duration::from_secs_f64(age)) };
             let fits = column + label.chars().count() <= self.columns;
             if fits && (ticks.is_empty() || column >= free) {
                 free = column + label.chars().count() + 2;
@@ -118,13 +102,7 @@ impl Axis {
     pub(super) fn lines(&self, style: Style) -> [String; 2] {
         let ticks = self.ticks();
         let line: String = (0..self.columns)
-            .map(|column| {
-                if ticks.iter().any(|(tick, _)| *tick == column) {
-                    '┬'
-                } else {
-                    '─'
-                }
-            })
+            .map(|column| if ticks.iter().any(|(tick, _)| *tick == column) { '┬' } else { '─' })
             .collect();
         let labels = placed(&ticks);
         [

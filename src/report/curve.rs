@@ -42,11 +42,7 @@ pub(super) fn draw(found: &SpeakerFindings, holds: &[HoldRecord], style: Style) 
         let cells: Vec<(Look, char)> = (0..columns).map(|column| cell(&points, &axis, column, row)).collect();
         let label = style.paint(Look::Dim, &format!("{label:>5} │"));
         let cells = painted(&cells, style);
-        lines.push(if cells.is_empty() {
-            label
-        } else {
-            format!("{label} {cells}")
-        });
+        lines.push(if cells.is_empty() { label } else { format!("{label} {cells}") });
     }
     lines.extend(axis.lines(style));
     lines.extend(marks(found, &axis, style));
@@ -95,10 +91,7 @@ fn survival(found: &SpeakerFindings, holds: &[HoldRecord]) -> Vec<Point> {
         }
     }
     let points = |(ages, holds, alive): (Vec<f64>, f64, f64)| {
-        ages.into_iter().map(move |age| Point {
-            age,
-            alive: alive / holds,
-        })
+        ages.into_iter().map(move |age| Point { age, alive: alive / holds })
     };
     blocks.into_iter().flat_map(points).collect()
 }
@@ -108,10 +101,7 @@ fn cell(points: &[Point], axis: &Axis, column: usize, row: usize) -> (Look, char
     let (from, to) = (axis.age(column), axis.age(column + 1));
     let before = points.partition_point(|point| point.age <= from);
     let after = points.partition_point(|point| point.age < to);
-    let upper = before
-        .checked_sub(1)
-        .and_then(|at| points.get(at))
-        .map_or(1.0, |point| point.alive);
+    let upper = before.checked_sub(1).and_then(|at| points.get(at)).map_or(1.0, |point| point.alive);
     let Some(lower) = points.get(after).map(|point| point.alive) else {
         // Nothing was tested that long; what happened inside this column is the last that is known.
         let within = points.get(before..after).and_then(<[Point]>::last);
@@ -139,10 +129,7 @@ fn painted(cells: &[(Look, char)], style: Style) -> String {
     let end = cells.iter().rposition(|(_, c)| *c != ' ').map_or(0, |last| last + 1);
     let cells = &cells[..end];
     let same = |a: &(Look, char), b: &(Look, char)| std::mem::discriminant(&a.0) == std::mem::discriminant(&b.0);
-    cells
-        .chunk_by(same)
-        .map(|run| style.paint(run[0].0, &run.iter().map(|(_, c)| *c).collect::<String>()))
-        .collect()
+    cells.chunk_by(same).map(|run| style.paint(run[0].0, &run.iter().map(|(_, c)| *c).collect::<String>())).collect()
 }
 
 /// Where the steps are: a mark under each, with its bracket where there is room.
@@ -159,11 +146,7 @@ fn marks(found: &SpeakerFindings, axis: &Axis, style: Style) -> Option<String> {
         } else {
             ((column + 1).saturating_sub(length), format!("{from} to {to} ▲"))
         };
-        let (start, text) = if start >= free {
-            (start, text)
-        } else {
-            (column, "▲".to_owned())
-        };
+        let (start, text) = if start >= free { (start, text) } else { (column, "▲".to_owned()) };
         if start >= free {
             free = start + text.chars().count() + 1;
             placed_marks.push((start, text));

@@ -60,10 +60,7 @@ fn run_json(info: &RunInfo) -> Value {
 }
 
 fn object(names: &[&str], row: &[Cell]) -> Value {
-    let fields = names
-        .iter()
-        .zip(row)
-        .map(|(name, cell)| ((*name).to_owned(), cell.as_json()));
+    let fields = names.iter().zip(row).map(|(name, cell)| ((*name).to_owned(), cell.as_json()));
     Value::Object(fields.collect::<Map<_, _>>())
 }
 

@@ -61,11 +61,8 @@ pub fn plan_json(plan: &Plan) -> Value {
     let cost = plan.cost();
     let parts = Parts::of(plan, &cost);
     let seconds = |duration: Duration| number(&duration::seconds(duration));
-    let cliffs: Vec<Value> = request
-        .cliffs
-        .iter()
-        .map(|cliff| json!({ "at_s": seconds(cliff.at), "name": cliff.name }))
-        .collect();
+    let cliffs: Vec<Value> =
+        request.cliffs.iter().map(|cliff| json!({ "at_s": seconds(cliff.at), "name": cliff.name })).collect();
     json!({
         "first_speaker": plan.speaker,
         "min_s": seconds(request.min),
@@ -95,10 +92,7 @@ struct Parts {
 impl Parts {
     fn of(plan: &Plan, cost: &Cost) -> Self {
         let ladder = plan.rungs.len() as u32 + plan.fan.len() as u32 + plan.spares + plan.client_first;
-        Self {
-            ladder,
-            control: cost.connections.saturating_sub(ladder),
-        }
+        Self { ladder, control: cost.connections.saturating_sub(ladder) }
     }
 }
 
@@ -122,11 +116,7 @@ fn bytes(bytes: u64) -> String {
         .into_iter()
         .find(|(size, _)| bytes >= *size * 0.9995)
         .map_or((bytes, "B"), |(size, unit)| (bytes / size, unit));
-    if unit == "B" || value >= 99.95 {
-        format!("{value:.0} {unit}")
-    } else {
-        format!("{value:.1} {unit}")
-    }
+    if unit == "B" || value >= 99.95 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") }
 }
 
 /// The wall time `after` the start: `14:32 UTC`, rounded up to the minute (to the second for a short run), with the
@@ -163,10 +153,7 @@ mod tests {
             try_spacing: Duration::ZERO,
             recheck: 16,
         };
-        let rung = |nth: u64| Rung {
-            age: Duration::from_secs(5 + 2 * nth),
-            cliff: nth < 20,
-        };
+        let rung = |nth: u64| Rung { age: Duration::from_secs(5 + 2 * nth), cliff: nth < 20 };
         let plan = Plan {
             request,
             speaker: FirstSpeaker::Server,
@@ -175,12 +162,7 @@ mod tests {
             spares: 42,
             client_first: 6,
         };
-        let cost = Cost {
-            connections: 514,
-            packets: 12_345,
-            bytes: 1_234_567,
-            longest: Duration::from_secs(605),
-        };
+        let cost = Cost { connections: 514, packets: 12_345, bytes: 1_234_567, longest: Duration::from_secs(605) };
         let mut info = RunInfo {
             run_id: "01X".into(),
             started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_523),
@@ -194,27 +176,14 @@ mod tests {
         insta::assert_snapshot!(text(&plan, &info, &cost));
         info.target = "tcp://192.0.2.7:443".into();
         info.address = "192.0.2.7:443".into();
-        let alone = Plan {
-            speaker: FirstSpeaker::Client,
-            client_first: 0,
-            rungs: vec![rung(40); 8],
-            ..plan
-        };
-        let cost = Cost {
-            connections: 217,
-            packets: 900,
-            bytes: 90_000,
-            longest: Duration::from_secs(90),
-        };
+        let alone = Plan { speaker: FirstSpeaker::Client, client_first: 0, rungs: vec![rung(40); 8], ..plan };
+        let cost = Cost { connections: 217, packets: 900, bytes: 90_000, longest: Duration::from_secs(90) };
         insta::assert_snapshot!(text(&alone, &info, &cost));
     }
 
     #[test]
     fn figures_are_written_as_people_read_them() {
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [12, 999, 1_000, 1_234_567, 123_456_789].map(bytes),
             ["12 B", "999 B", "1.0 kB", "1.2 MB", "123 MB"]

@@ -21,11 +21,7 @@ pub fn progress_line(progress: &Progress, now: Instant) -> String {
         parts.push(format!("dead after {}", duration::human(shortest)));
     }
     let left = progress.ends_by.since(now);
-    parts.push(if left.is_zero() {
-        "about to end".into()
-    } else {
-        format!("at most {} to go", duration::human(left))
-    });
+    parts.push(if left.is_zero() { "about to end".into() } else { format!("at most {} to go", duration::human(left)) });
     parts.join("; ")
 }
 

@@ -35,20 +35,12 @@ pub(super) fn answer(found: &SpeakerFindings) -> String {
             "still alive after {}: nothing expired, so this is a lower bound ({sure}); {holds}",
             duration::human(*low)
         ),
-        [
-            Step {
-                low, high: Some(high), ..
-            },
-        ] if found.exact => {
+        [Step { low, high: Some(high), .. }] if found.exact => {
             let (from, to) = duration::human_range(*low, *high);
             let sign = sign(found.ended_by);
             format!("{ended} between {from} and {to} ({sure}), timed by the {sign} itself; {holds}")
         }
-        [
-            Step {
-                low, high: Some(high), ..
-            },
-        ] => {
+        [Step { low, high: Some(high), .. }] => {
             let (from, to) = duration::human_range(*low, *high);
             let by = by(found.ended_by);
             match found.sweep {
@@ -63,11 +55,7 @@ pub(super) fn answer(found: &SpeakerFindings) -> String {
         }
         steps => {
             let steps: Vec<String> = steps.iter().map(|step| part(step, ended)).collect();
-            format!(
-                "a mixture: {} ({sure}){}; {holds}",
-                steps.join(", "),
-                by(found.ended_by)
-            )
+            format!("a mixture: {} ({sure}){}; {holds}", steps.join(", "), by(found.ended_by))
         }
     }
 }
@@ -114,9 +102,7 @@ pub(super) fn explanations(speakers: &[SpeakerFindings]) -> Vec<String> {
     let Some(main) = speakers.first() else {
         return notes;
     };
-    let revived = speakers
-        .iter()
-        .any(|found| found.speaker == FirstSpeaker::Client && found.cause == Cause::Revived);
+    let revived = speakers.iter().any(|found| found.speaker == FirstSpeaker::Client && found.cause == Cause::Revived);
     if revived {
         let after = main.steps.first().and_then(|step| step.high);
         let after = after.map_or_else(|| "that".to_owned(), duration::human);

@@ -27,10 +27,7 @@ pub(super) struct Style {
 
 impl Style {
     pub(super) fn new(width: usize, colour: bool) -> Self {
-        Self {
-            width: width.clamp(WIDTHS.0, WIDTHS.1),
-            colour,
-        }
+        Self { width: width.clamp(WIDTHS.0, WIDTHS.1), colour }
     }
 
     /// Paints `text` (SGR of ECMA-48), or leaves it as it is.
@@ -57,13 +54,7 @@ impl Style {
         lines
             .iter()
             .enumerate()
-            .map(|(nth, line)| {
-                if nth == 0 {
-                    format!("{first}{line}")
-                } else {
-                    format!("{rest}{line}")
-                }
-            })
+            .map(|(nth, line)| if nth == 0 { format!("{first}{line}") } else { format!("{rest}{line}") })
             .collect()
     }
 }
@@ -114,9 +105,6 @@ mod tests {
 
     #[test]
     fn a_number_stays_with_its_unit() {
-        assert_eq!(
-            wrap("between 4.97 s and 5.43 s (99 %)", 12),
-            ["between", "4.97 s and", "5.43 s", "(99 %)"]
-        );
+        assert_eq!(wrap("between 4.97 s and 5.43 s (99 %)", 12), ["between", "4.97 s and", "5.43 s", "(99 %)"]);
     }
 }

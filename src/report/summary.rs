@@ -36,17 +36,9 @@ pub fn summary(
     }
     for note in notes {
         lines.push(String::new());
-        lines.extend(
-            wrap(&note, style.width.saturating_sub(2))
-                .iter()
-                .map(|line| format!("  {line}")),
-        );
+        lines.extend(wrap(&note, style.width.saturating_sub(2)).iter().map(|line| format!("  {line}")));
     }
-    let drawing = findings
-        .speakers
-        .first()
-        .map(|found| curve::draw(found, holds, style))
-        .unwrap_or_default();
+    let drawing = findings.speakers.first().map(|found| curve::draw(found, holds, style)).unwrap_or_default();
     if !drawing.is_empty() {
         lines.push(String::new());
         lines.extend(drawing);
@@ -67,11 +59,7 @@ fn head(info: &RunInfo, findings: &Findings, style: Style) -> Vec<String> {
     if !info.address.is_empty() && !info.target.ends_with(&info.address) {
         text = format!("{text} ({})", info.address);
     }
-    let from = [&info.region, &info.vantage]
-        .into_iter()
-        .filter(|name| !name.is_empty())
-        .cloned()
-        .collect::<Vec<_>>();
+    let from = [&info.region, &info.vantage].into_iter().filter(|name| !name.is_empty()).cloned().collect::<Vec<_>>();
     let mut facts = Vec::new();
     if !from.is_empty() {
         facts.push(format!("from {}", from.join(", ")));
@@ -84,11 +72,7 @@ fn head(info: &RunInfo, findings: &Findings, style: Style) -> Vec<String> {
     }
     let mut lines = vec![style.paint(Look::Bold, &text)];
     if !facts.is_empty() {
-        lines.extend(
-            wrap(&facts.join("; "), style.width.saturating_sub(2))
-                .iter()
-                .map(|line| format!("  {line}")),
-        );
+        lines.extend(wrap(&facts.join("; "), style.width.saturating_sub(2)).iter().map(|line| format!("  {line}")));
     }
     lines
 }
@@ -98,10 +82,9 @@ fn verdict(verdict: &Verdict, style: Style) -> Vec<String> {
         Verdict::Measured => return Vec::new(),
         Verdict::Unreachable(why) => ("no verdict", why.as_str()),
         Verdict::Inconclusive(why) => ("inconclusive", why.as_str()),
-        Verdict::Interrupted => (
-            "interrupted",
-            "the run was stopped before there was an answer; --resume goes on with it",
-        ),
+        Verdict::Interrupted => {
+            ("interrupted", "the run was stopped before there was an answer; --resume goes on with it")
+        }
     };
     style.labelled(Look::Bad, label, text)
 }

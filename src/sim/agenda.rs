@@ -110,12 +110,7 @@ mod tests {
     #[test]
     fn events_come_in_order_of_time_and_then_of_asking() {
         let mut agenda = Agenda::default();
-        let asked = [
-            (5, Event::Restart),
-            (3, Event::Arrive(9)),
-            (3, Event::Syn(1)),
-            (3, Event::Doubt(0)),
-        ];
+        let asked = [(5, Event::Restart), (3, Event::Arrive(9)), (3, Event::Syn(1)), (3, Event::Doubt(0))];
         for (at, event) in asked {
             agenda.add(at, event);
         }

@@ -105,9 +105,7 @@ impl Bisection {
         match self.high {
             None => self.next = (2 * self.next).min(self.max),
             Some(high) => {
-                let enough = high
-                    .mul_f64(self.resolution)
-                    .max(Duration::from_secs(1) + self.rtt.mul_f64(1.2));
+                let enough = high.mul_f64(self.resolution).max(Duration::from_secs(1) + self.rtt.mul_f64(1.2));
                 self.done |= high.saturating_sub(self.low) <= enough;
                 self.next = (self.low + high) / 2;
             }
@@ -126,22 +124,9 @@ impl Strategy for Bisection {
                 self.step = Step::Silent { since: *silent_since };
             }
             (Fact::OpenFailed { .. }, Step::Opening) => self.step = Step::Open(seen.at + REOPEN_AFTER),
-            (
-                Fact::Tried { .. },
-                Step::Tested {
-                    since,
-                    asked,
-                    tried: None,
-                    ..
-                },
-            ) => {
+            (Fact::Tried { .. }, Step::Tested { since, asked, tried: None, .. }) => {
                 let until = seen.at + 3 * self.rto() + self.rtt;
-                self.step = Step::Tested {
-                    since,
-                    asked,
-                    tried: Some(seen.at),
-                    until,
-                };
+                self.step = Step::Tested { since, asked, tried: Some(seen.at), until };
             }
             (Fact::Answered, Step::Tested { since, asked, .. }) => self.survived(seen.at, asked - since),
             (Fact::Ended { .. }, Step::Silent { since } | Step::Tested { since, .. }) => {
@@ -152,9 +137,7 @@ impl Strategy for Bisection {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        if let Step::Tested {
-            since, tried, until, ..
-        } = self.step
+        if let Step::Tested { since, tried, until, .. } = self.step
             && now >= until
         {
             if let Some(tried) = tried {
@@ -177,29 +160,14 @@ impl Strategy for Bisection {
             Step::Open(at) if now >= at => {
                 self.steps += 1;
                 self.step = Step::Opening;
-                Output::Act(Action::Open {
-                    hold: self.hold(),
-                    experiment: Experiment::Ladder,
-                })
+                Output::Act(Action::Open { hold: self.hold(), experiment: Experiment::Ladder })
             }
             Step::Open(at) => Output::Wait(at),
             Step::Opening => Output::Wait(Instant::FAR),
             Step::Silent { since } if now >= since + self.next => {
-                self.step = Step::Tested {
-                    since,
-                    asked: now,
-                    tried: None,
-                    until: now + REPORT_WITHIN,
-                };
-                let tries = Tries {
-                    count: TRIES,
-                    spacing: 3 * self.rto() / u32::from(TRIES),
-                };
-                Output::Act(Action::Test {
-                    hold: self.hold(),
-                    speaker: FirstSpeaker::Server,
-                    tries,
-                })
+                self.step = Step::Tested { since, asked: now, tried: None, until: now + REPORT_WITHIN };
+                let tries = Tries { count: TRIES, spacing: 3 * self.rto() / u32::from(TRIES) };
+                Output::Act(Action::Test { hold: self.hold(), speaker: FirstSpeaker::Server, tries })
             }
             Step::Silent { since } => Output::Wait(since + self.next),
             Step::Tested { until, .. } => Output::Wait(until),

@@ -39,8 +39,7 @@ impl World {
         let state = &mut self.conns[conn as usize];
         let wait = SYN_TIMEOUT << state.syn_tries.min(6);
         state.syn_tries += 1;
-        self.agenda
-            .add((now + wait).min(state.asked + OPEN_TIMEOUT), Event::Syn(conn));
+        self.agenda.add((now + wait).min(state.asked + OPEN_TIMEOUT), Event::Syn(conn));
     }
 
     fn still_opening(&mut self, now: u64, conn: u32) {
@@ -117,13 +116,7 @@ impl World {
             }
             Event::Noticed(nth) => {
                 let slept = self.sleeps.ends().nth(nth as usize).map_or(0, |(_, length)| length);
-                self.see(
-                    now,
-                    None,
-                    Fact::Suspended {
-                        slept: Duration::from_nanos(slept),
-                    },
-                );
+                self.see(now, None, Fact::Suspended { slept: Duration::from_nanos(slept) });
             }
             Event::ServiceBack => self.service_back(now),
             Event::ServiceLost => {
@@ -137,14 +130,7 @@ impl World {
 
     fn open_failed(&mut self, now: u64, conn: u32, error: &str, refused: bool) {
         self.conns[conn as usize].reported = true;
-        self.see(
-            now,
-            Some(conn),
-            Fact::OpenFailed {
-                error: error.to_owned(),
-                refused,
-            },
-        );
+        self.see(now, Some(conn), Fact::OpenFailed { error: error.to_owned(), refused });
     }
 
     fn report_open(&mut self, now: u64, conn: u32) {
@@ -155,15 +141,7 @@ impl World {
         state.reported = true;
         let silent_since = self.sleeps.client(state.silent_since);
         let rtt = Duration::from_nanos(state.rtt);
-        self.see(
-            now,
-            Some(conn),
-            Fact::Opened {
-                silent_since,
-                rtt,
-                local_port: 0,
-            },
-        );
+        self.see(now, Some(conn), Fact::Opened { silent_since, rtt, local_port: 0 });
     }
 
     /// A segment has arrived. A sleeping host does not hear it.
@@ -189,14 +167,7 @@ impl World {
                 self.hush(conn, Direction::Outbound);
                 if self.conns[conn as usize].reported {
                     let how = if reset { Ending::Reset } else { Ending::Closed };
-                    self.see(
-                        now,
-                        Some(conn),
-                        Fact::Ended {
-                            how,
-                            witness: Witness::Client,
-                        },
-                    );
+                    self.see(now, Some(conn), Fact::Ended { how, witness: Witness::Client });
                 } else {
                     self.open_failed(now, conn, "connect: connection refused", true);
                 }
@@ -277,6 +248,7 @@ impl World {
                 if state.pushed == NEVER {
                     state.pushed = now;
                     self.agenda.add(now + CONFIRM_WITHIN, Event::Doubt(conn));
+                    self.see(now, Some(conn), Fact::Heard);
                     self.say(now, conn, Direction::Outbound, Word::Answer);
                 }
             }
@@ -296,14 +268,7 @@ impl World {
                     self.see(pushed, Some(told), Fact::Answered);
                 }
             }
-            Word::Ended(conn, how) => self.see(
-                now,
-                Some(conn),
-                Fact::Ended {
-                    how,
-                    witness: Witness::Reflector,
-                },
-            ),
+            Word::Ended(conn, how) => self.see(now, Some(conn), Fact::Ended { how, witness: Witness::Reflector }),
             Word::Answer | Word::Question | Word::Beat(..) | Word::Test(_) => {}
         }
     }

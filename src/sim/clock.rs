@@ -13,29 +13,17 @@ pub(super) struct Sleeps {
 
 impl Sleeps {
     pub(super) fn new(spans: &[Span]) -> Self {
-        Self {
-            spans: spans
-                .iter()
-                .map(|s| (ticks(s.from.since_start()), ticks(s.until().since_start())))
-                .collect(),
-        }
+        Self { spans: spans.iter().map(|s| (ticks(s.from.since_start()), ticks(s.until().since_start()))).collect() }
     }
 
     /// When the host wakes up, if it is asleep at `at`.
     pub(super) fn wakes(&self, at: u64) -> Option<u64> {
-        self.spans
-            .iter()
-            .find(|(from, until)| (*from..*until).contains(&at))
-            .map(|(_, until)| *until)
+        self.spans.iter().find(|(from, until)| (*from..*until).contains(&at)).map(|(_, until)| *until)
     }
 
     /// What the client's clock shows at `at`.
     pub(super) fn client(&self, at: u64) -> Instant {
-        let slept: u64 = self
-            .spans
-            .iter()
-            .map(|(from, until)| at.clamp(*from, *until) - from)
-            .sum();
+        let slept: u64 = self.spans.iter().map(|(from, until)| at.clamp(*from, *until) - from).sum();
         instant(at - slept)
     }
 
@@ -64,14 +52,9 @@ mod tests {
     #[test]
     fn the_clients_clock_stands_still_while_it_sleeps() {
         let s = |seconds| Instant::from_start(Duration::from_secs(seconds));
-        let sleeps = Sleeps::new(&[
-            Span::new(s(10), Duration::from_secs(5)),
-            Span::new(s(20), Duration::from_secs(1)),
-        ]);
+        let sleeps = Sleeps::new(&[Span::new(s(10), Duration::from_secs(5)), Span::new(s(20), Duration::from_secs(1))]);
         let second = 1_000_000_000;
-        let shown: Vec<Instant> = [9, 10, 12, 15, 19, 20, 22]
-            .map(|at| sleeps.client(at * second))
-            .to_vec();
+        let shown: Vec<Instant> = [9, 10, 12, 15, 19, 20, 22].map(|at| sleeps.client(at * second)).to_vec();
         assert_eq!(shown, [9, 10, 10, 10, 14, 15, 16].map(s));
         let meant: Vec<u64> = [9, 10, 14, 15, 16].map(|at| sleeps.world(s(at)) / second).to_vec();
         assert_eq!(meant, [9, 15, 19, 21, 22]);

@@ -39,11 +39,7 @@ const POLLS_AT_ONCE: u32 = 1_000_000;
 
 /// Runs `strategy` on `world` until it is done, or until `limit`.
 pub fn drive(strategy: &mut impl Strategy, world: &mut World, limit: Instant) -> Trace {
-    let mut run = Run {
-        decided: Vec::new(),
-        now: Instant::ZERO,
-        polls: 0,
-    };
+    let mut run = Run { decided: Vec::new(), now: Instant::ZERO, polls: 0 };
     let stopped = run.until_stopped(strategy, world, limit);
     Trace {
         decided: run.decided,

@@ -30,11 +30,7 @@ struct Burst {
 
 impl Link {
     pub(super) fn new(spec: &LinkSpec) -> Self {
-        Self {
-            outbound: Way::new(&spec.outbound),
-            inbound: Way::new(&spec.inbound),
-            hops: spec.hops,
-        }
+        Self { outbound: Way::new(&spec.outbound), inbound: Way::new(&spec.inbound), hops: spec.hops }
     }
 
     /// The time at the far side of a segment that enters at `now`; `None`: lost.
@@ -51,11 +47,7 @@ impl Link {
         if lost {
             return None;
         }
-        let jitter = if way.jitter > 0.0 {
-            (way.jitter * rng.exponential()) as u64
-        } else {
-            0
-        };
+        let jitter = if way.jitter > 0.0 { (way.jitter * rng.exponential()) as u64 } else { 0 };
         Some(now + way.delay + jitter)
     }
 }
@@ -98,9 +90,7 @@ mod tests {
     fn losses(loss: Loss, spacing: Duration, n: usize) -> Vec<bool> {
         let mut link = Link::new(&LinkSpec::plain(Duration::from_millis(10)).losing(loss));
         let mut rng = Rng::new(5);
-        (0..n as u64)
-            .map(|i| link.cross(i * ticks(spacing), Direction::Inbound, &mut rng).is_none())
-            .collect()
+        (0..n as u64).map(|i| link.cross(i * ticks(spacing), Direction::Inbound, &mut rng).is_none()).collect()
     }
 
     fn share(of: &[bool]) -> f64 {
@@ -123,11 +113,7 @@ mod tests {
             let after: Vec<bool> = lost.windows(2).filter(|pair| pair[0]).map(|pair| pair[1]).collect();
             share(&after)
         };
-        assert!(
-            both(&near) > 0.4,
-            "100 ms after a loss the burst of 1 s goes on: {}",
-            both(&near)
-        );
+        assert!(both(&near) > 0.4, "100 ms after a loss the burst of 1 s goes on: {}", both(&near));
         let far = losses(Loss::Burst(chain), Duration::from_mins(1), 100_000);
         assert!(both(&far) < 0.07, "a minute later it is forgotten: {}", both(&far));
     }
@@ -138,9 +124,7 @@ mod tests {
         spec.outbound.jitter = Duration::from_millis(2);
         let mut link = Link::new(&spec);
         let mut rng = Rng::new(1);
-        let times: Vec<u64> = (0..10_000)
-            .filter_map(|_| link.cross(0, Direction::Outbound, &mut rng))
-            .collect();
+        let times: Vec<u64> = (0..10_000).filter_map(|_| link.cross(0, Direction::Outbound, &mut rng)).collect();
         let mean = times.iter().sum::<u64>() as f64 / times.len() as f64;
         assert!(times.iter().all(|t| *t >= 10_000_000));
         assert!((mean - 12e6).abs() < 0.1e6, "{mean}");

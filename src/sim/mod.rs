@@ -26,6 +26,7 @@ mod rng;
 mod server;
 mod state;
 mod stream;
+pub mod study;
 #[cfg(test)]
 mod tests;
 mod transit;

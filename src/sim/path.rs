@@ -83,12 +83,7 @@ impl GilbertElliott {
     /// Bursts of `bad` in which `loss_bad` is lost, as often as it takes to lose `mean` of everything in the long run.
     pub fn with_mean(mean: f64, bad: Duration, loss_bad: f64) -> Self {
         let share = (mean / loss_bad).clamp(1e-9, 1.0 - 1e-9);
-        Self {
-            good: bad.mul_f64((1.0 - share) / share),
-            bad,
-            loss_good: 0.0,
-            loss_bad,
-        }
+        Self { good: bad.mul_f64((1.0 - share) / share), bad, loss_good: 0.0, loss_bad }
     }
 
     /// The share of time spent in bad spells.
@@ -166,10 +161,7 @@ pub enum Confirmation {
 impl PathSpec {
     /// A path along `nodes`, undisturbed.
     pub fn along(nodes: impl IntoIterator<Item = NodeSpec>) -> Self {
-        Self {
-            nodes: nodes.into_iter().collect(),
-            ..Self::default()
-        }
+        Self { nodes: nodes.into_iter().collect(), ..Self::default() }
     }
 
     /// The round-trip time without jitter.
@@ -189,16 +181,8 @@ impl PathSpec {
 impl LinkSpec {
     /// A link that takes `delay` each way and nothing else.
     pub const fn plain(delay: Duration) -> Self {
-        let lane = Lane {
-            delay,
-            jitter: Duration::ZERO,
-            loss: Loss::None,
-        };
-        Self {
-            outbound: lane,
-            inbound: lane,
-            hops: 1,
-        }
+        let lane = Lane { delay, jitter: Duration::ZERO, loss: Loss::None };
+        Self { outbound: lane, inbound: lane, hops: 1 }
     }
 
     /// The same, with loss each way.

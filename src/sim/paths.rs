@@ -55,11 +55,7 @@ impl Population {
             max,
             rtt: (Duration::from_millis(40), Duration::from_millis(300)),
             jitter: 0.05,
-            loss: if loss > 0.0 {
-                Loss::Independent(loss)
-            } else {
-                Loss::None
-            },
+            loss: if loss > 0.0 { Loss::Independent(loss) } else { Loss::None },
             endless: 0.1,
             sweeps: 0.2,
             sweep: (Duration::from_secs(1), Duration::from_secs(10)),
@@ -254,31 +250,21 @@ impl Drawn {
             (false, _) => Unknown::Reset,
         };
         let rules = match truth.forgets {
-            Forgets::Silently => Rules {
-                outbound_unknown,
-                ..personas::strict_firewall(idle)
-            },
-            Forgets::ResetOnNext => Rules {
-                outbound_unknown,
-                ..personas::resetting_on_next(idle)
-            },
+            Forgets::Silently => Rules { outbound_unknown, ..personas::strict_firewall(idle) },
+            Forgets::ResetOnNext => Rules { outbound_unknown, ..personas::resetting_on_next(idle) },
             Forgets::WithReset => personas::announcing_reset(idle),
             Forgets::WithClose => personas::closing_balancer(idle),
         };
         let lifetime = match (truth.onset, truth.mixture) {
             (None, _) => Lifetime::Never,
-            (Some(_), Some(Mixture { first, second, share })) => Lifetime::Mixture {
-                first,
-                second: Some(second),
-                share,
-                salt: self.salt,
-            },
+            (Some(_), Some(Mixture { first, second, share })) => {
+                Lifetime::Mixture { first, second: Some(second), share, salt: self.salt }
+            }
             (Some(onset), None) => Lifetime::Idle(onset),
         };
-        let inspection = truth.sweep.map_or(Inspection::Exact, |period| Inspection::Sweep {
-            period,
-            phase: period.mul_f64(self.phase),
-        });
+        let inspection = truth
+            .sweep
+            .map_or(Inspection::Exact, |period| Inspection::Sweep { period, phase: period.mul_f64(self.phase) });
         (lifetime, Rules { inspection, ..rules })
     }
 }
@@ -289,16 +275,8 @@ fn link(of: &Population, rtt: Duration, share: f64) -> LinkSpec {
         Loss::Independent(p) => Loss::Independent(1.0 - (1.0 - p).powf(share)),
         Loss::None | Loss::Burst(_) => Loss::None,
     };
-    let lane = Lane {
-        delay: rtt.mul_f64(share / 2.0),
-        jitter: rtt.mul_f64(of.jitter * share),
-        loss,
-    };
-    LinkSpec {
-        outbound: lane,
-        inbound: lane,
-        hops: HOPS,
-    }
+    let lane = Lane { delay: rtt.mul_f64(share / 2.0), jitter: rtt.mul_f64(of.jitter * share), loss };
+    LinkSpec { outbound: lane, inbound: lane, hops: HOPS }
 }
 
 #[cfg(test)]
@@ -356,17 +334,8 @@ mod tests {
     #[test]
     fn a_share_that_changes_leaves_the_other_draws_of_a_seed_alone() {
         let table = Population::table(Duration::from_mins(10), 0.0);
-        let disturbed = Population {
-            outages: 1.0,
-            suspends: 1.0,
-            ..table.clone()
-        };
+        let disturbed = Population { outages: 1.0, suspends: 1.0, ..table.clone() };
         let (plain, shaken) = (draw_many(&table), draw_many(&disturbed));
-        assert!(
-            plain
-                .iter()
-                .zip(&shaken)
-                .all(|((_, a), (_, b))| a.onset == b.onset && a.rtt == b.rtt)
-        );
+        assert!(plain.iter().zip(&shaken).all(|((_, a), (_, b))| a.onset == b.onset && a.rtt == b.rtt));
     }
 }

@@ -79,10 +79,7 @@ mod tests {
         // From the reference implementation at prng.di.unimi.it, state 1, 2, 3, 4.
         let mut rng = Rng { state: [1, 2, 3, 4] };
         let drawn: Vec<u64> = (0..4).map(|_| rng.bits()).collect();
-        assert_eq!(
-            drawn,
-            [41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386]
-        );
+        assert_eq!(drawn, [41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386]);
     }
 
     #[test]

@@ -57,8 +57,7 @@ impl World {
 
     fn send_syn_ack(&mut self, now: u64, conn: u32) {
         let state = &mut self.conns[conn as usize];
-        self.agenda
-            .add(now + (SYN_TIMEOUT << state.syn_ack_tries.min(6)), Event::SynAck(conn));
+        self.agenda.add(now + (SYN_TIMEOUT << state.syn_ack_tries.min(6)), Event::SynAck(conn));
         state.syn_ack_tries += 1;
         self.send_bare(now, conn, Direction::Inbound, Flags::SYN | Flags::ACK, 0);
     }

@@ -17,13 +17,7 @@ const KERNEL_RETRIES: u8 = 15;
 impl World {
     /// Sends a segment without data.
     pub(super) fn send_bare(&mut self, now: u64, conn: u32, direction: Direction, flags: Flags, payload: u16) {
-        self.send(
-            now,
-            Packet {
-                payload,
-                ..self.fresh(conn, direction, flags)
-            },
-        );
+        self.send(now, Packet { payload, ..self.fresh(conn, direction, flags) });
     }
 
     /// Sends words, or nothing but an acknowledgement.
@@ -48,11 +42,7 @@ impl World {
     }
 
     fn fresh(&self, conn: u32, direction: Direction, flags: Flags) -> Packet {
-        let place = if direction == Direction::Outbound {
-            0
-        } else {
-            self.nodes.len() as u8
-        };
+        let place = if direction == Direction::Outbound { 0 } else { self.nodes.len() as u8 };
         Packet {
             conn,
             direction,
@@ -128,12 +118,8 @@ impl World {
     }
 
     fn arrive_at_box(&mut self, now: u64, index: usize, packet: Packet) {
-        let segment = Segment {
-            flow: FlowId(packet.conn),
-            flags: packet.flags,
-            payload: packet.payload,
-            ttl: packet.ttl,
-        };
+        let segment =
+            Segment { flow: FlowId(packet.conn), flags: packet.flags, payload: packet.payload, ttl: packet.ttl };
         let mut emit = std::mem::take(&mut self.emit);
         emit.clear();
         if let Node::Box { machine, .. } = &mut self.nodes[index] {
@@ -203,8 +189,7 @@ impl World {
         let state = &mut self.conns[conn as usize];
         if state.stream.is_none() {
             state.stream = Some(self.streams.len() as u32);
-            self.streams
-                .push(Duplex::new(state.rtt, Patience::Kernel(KERNEL_RETRIES)));
+            self.streams.push(Duplex::new(state.rtt, Patience::Kernel(KERNEL_RETRIES)));
         }
         let mut ranges = std::mem::take(&mut self.scratch);
         if let Some(stream) = self.stream(conn) {

@@ -51,10 +51,7 @@ impl World {
             .iter()
             .map(|node| match node {
                 NodeSpec::Link(link) => Node::Link(Link::new(link)),
-                NodeSpec::Box(rules) => Node::Box {
-                    machine: Box::new(Stateful::new(*rules)),
-                    armed: NEVER,
-                },
+                NodeSpec::Box(rules) => Node::Box { machine: Box::new(Stateful::new(*rules)), armed: NEVER },
             })
             .collect();
         let rtt = ticks(spec.rtt());
@@ -80,12 +77,7 @@ impl World {
             streams: Vec::with_capacity(256),
             packets: Vec::with_capacity(256),
             free: Vec::with_capacity(256),
-            service: Service {
-                epoch: 0,
-                state: ServiceState::Open,
-                forgotten: false,
-                waiting: Vec::new(),
-            },
+            service: Service { epoch: 0, state: ServiceState::Open, forgotten: false, waiting: Vec::new() },
             emit: Emit::default(),
             scratch: Vec::new(),
             seen: Vec::new(),
@@ -219,10 +211,6 @@ impl World {
 
     pub(super) fn see(&mut self, at: u64, conn: Option<u32>, fact: Fact) {
         let hold = conn.map(|conn| self.conns[conn as usize].hold);
-        self.seen.push(Observation {
-            at: self.sleeps.client(at),
-            hold,
-            fact,
-        });
+        self.seen.push(Observation { at: self.sleeps.client(at), hold, fact });
     }
 }

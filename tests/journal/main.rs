@@ -56,11 +56,7 @@ fn hold(number: u32, outcome: Outcome) -> HoldRecord {
 }
 
 fn three() -> [HoldRecord; 3] {
-    [
-        hold(0, Outcome::Alive),
-        hold(1, Outcome::Alive),
-        hold(2, Outcome::Silent),
-    ]
+    [hold(0, Outcome::Alive), hold(1, Outcome::Alive), hold(2, Outcome::Silent)]
 }
 
 fn lines(path: &Path) -> Vec<String> {

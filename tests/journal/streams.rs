@@ -23,11 +23,7 @@ fn speaker(speaker: FirstSpeaker, steps: Vec<Step>) -> SpeakerFindings {
 }
 
 fn step(low: f64, high: Option<f64>, share: f64) -> Step {
-    Step {
-        low: Duration::from_secs_f64(low),
-        high: high.map(Duration::from_secs_f64),
-        share,
-    }
+    Step { low: Duration::from_secs_f64(low), high: high.map(Duration::from_secs_f64), share }
 }
 
 fn findings(speakers: Vec<SpeakerFindings>) -> Findings {
@@ -64,16 +60,9 @@ fn the_summary_has_a_row_for_each_speaker_and_step() {
         },
     ]);
     found.speakers[0].sweep = Some(Duration::from_secs(10));
-    found.recommendation = Some(Recommendation {
-        heartbeat: Duration::from_secs(46),
-        reason: "because".into(),
-        verified: None,
-    });
-    let doubt = |word| Doubt {
-        word,
-        seen: String::new(),
-        remedy: String::new(),
-    };
+    found.recommendation =
+        Some(Recommendation { heartbeat: Duration::from_secs(46), reason: "because".into(), verified: None });
+    let doubt = |word| Doubt { word, seen: String::new(), remedy: String::new() };
     found.doubts = vec![doubt("few"), doubt("mine")];
     let mut file = SummaryFile::open(&path).unwrap();
     file.write(&info(), &found).unwrap();
@@ -93,10 +82,7 @@ fn a_night_that_could_not_be_measured_leaves_a_row_that_says_so() {
     let folder = TempDir::new().unwrap();
     let path = new_file(&folder);
     let mut file = SummaryFile::open(&path).unwrap();
-    let found = Findings {
-        verdict: Verdict::Unreachable("connect: refused".into()),
-        ..findings(Vec::new())
-    };
+    let found = Findings { verdict: Verdict::Unreachable("connect: refused".into()), ..findings(Vec::new()) };
     file.write(&info(), &found).unwrap();
     assert_eq!(judgements(&path), [",,,,,0,,,,,,,untested,unreachable"]);
 }
@@ -106,19 +92,9 @@ fn ndjson_is_one_object_a_line_with_the_names_of_the_csv() {
     let mut out = Vec::new();
     let mut writer = NdjsonWriter::new(&mut out, &info());
     let at = Instant::from_start(Duration::from_micros(1_234_567));
-    let opened = Fact::Opened {
-        silent_since: at,
-        rtt: Duration::from_micros(1500),
-        local_port: 4242,
-    };
-    let failed = Fact::OpenFailed {
-        error: "connect: \"no\"\nroute".into(),
-        refused: false,
-    };
-    let ended = Fact::Ended {
-        how: Ending::Reset,
-        witness: Witness::Reflector,
-    };
+    let opened = Fact::Opened { silent_since: at, rtt: Duration::from_micros(1500), local_port: 4242 };
+    let failed = Fact::OpenFailed { error: "connect: \"no\"\nroute".into(), refused: false };
+    let ended = Fact::Ended { how: Ending::Reset, witness: Witness::Reflector };
     let lost = Fact::ServiceLost { error: "gone".into() };
     let slept = Duration::from_mins(1);
     for (hold, fact) in [

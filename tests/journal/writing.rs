@@ -20,11 +20,7 @@ fn a_row_is_in_the_file_when_write_returns_and_the_header_stands_once() {
     let folder = TempDir::new().unwrap();
     let path = new_file(&folder);
     let mut file = HoldsFile::open(&path, &info()).unwrap();
-    assert_eq!(
-        lines(&path),
-        [HOLDS_HEADER],
-        "the header is there before anything is measured"
-    );
+    assert_eq!(lines(&path), [HOLDS_HEADER], "the header is there before anything is measured");
     let closed = HoldRecord {
         ended_after: Some(Duration::from_micros(5_003_200)),
         silence: Duration::from_micros(5_003_200),
@@ -76,16 +72,9 @@ fn a_file_torn_at_any_byte_is_repaired_and_loses_no_whole_row() {
     let whole = fs::read(&path).unwrap();
     for length in 0..=whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
-        let rows = String::from_utf8_lossy(&whole[..length])
-            .matches('\n')
-            .count()
-            .saturating_sub(1);
+        let rows = String::from_utf8_lossy(&whole[..length]).matches('\n').count().saturating_sub(1);
         let torn = length > 0 && whole[length - 1] != b'\n';
-        assert_eq!(
-            read_holds(&path).unwrap().len(),
-            rows,
-            "torn at {length}, read as it is"
-        );
+        assert_eq!(read_holds(&path).unwrap().len(), rows, "torn at {length}, read as it is");
         let mut file = HoldsFile::open(&path, &info()).unwrap_or_else(|error| panic!("torn at {length}: {error}"));
         assert_eq!(file.repair().is_some(), torn, "torn at {length}");
         file.write(&hold(3, Outcome::Alive)).unwrap();
@@ -126,37 +115,19 @@ fn a_file_that_is_not_ours_is_refused_before_measuring_and_not_touched() {
         ("hello".to_owned(), "column 1 is `hello`"),
         ("\n".to_owned(), "column 1 is ``"),
         (format!("\u{feff}{HOLDS_HEADER}\n"), "column 1 is `\\u{feff}schema`"),
-        (
-            format!("{SUMMARY_HEADER}\n"),
-            "this is a summary file (--summary), not a holds file",
-        ),
+        (format!("{SUMMARY_HEADER}\n"), "this is a summary file (--summary), not a holds file"),
         (format!("{swapped}\n"), "column 13 is `hold_s` and not `interval_s`"),
-        (
-            format!("{HOLDS_HEADER},note\n"),
-            "a column more than schema 1 has: `note`",
-        ),
-        (
-            HOLDS_HEADER.replace(",tool_version", "\n"),
-            "column 23 (`tool_version`) is missing",
-        ),
-        (
-            format!("{HOLDS_HEADER}\n2,01X,x\n"),
-            ":2: column schema: this row has schema 2",
-        ),
+        (format!("{HOLDS_HEADER},note\n"), "a column more than schema 1 has: `note`"),
+        (HOLDS_HEADER.replace(",tool_version", "\n"), "column 23 (`tool_version`) is missing"),
+        (format!("{HOLDS_HEADER}\n2,01X,x\n"), ":2: column schema: this row has schema 2"),
     ] {
         fs::write(&path, &content).unwrap();
         let error = HoldsFile::open(&path, &info()).unwrap_err().to_string();
-        assert!(
-            error.starts_with(path.to_str().unwrap()) && error.contains(said),
-            "{error}"
-        );
+        assert!(error.starts_with(path.to_str().unwrap()) && error.contains(said), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), content, "refused, so not touched");
     }
     let error = SummaryFile::open(&path).unwrap_err().to_string();
-    assert!(
-        error.contains("this is a holds file (-o), not a summary file"),
-        "{error}"
-    );
+    assert!(error.contains("this is a holds file (-o), not a summary file"), "{error}");
 }
 
 #[test]
@@ -177,10 +148,7 @@ fn a_file_that_cannot_be_written_is_said_before_measuring() {
 fn text_of_the_user_never_makes_a_row_two_lines() {
     let folder = TempDir::new().unwrap();
     let path = new_file(&folder);
-    let info = RunInfo {
-        region: "a\nb\r\"c\",d\0".into(),
-        ..info()
-    };
+    let info = RunInfo { region: "a\nb\r\"c\",d\0".into(), ..info() };
     written(&path, &info, &three());
     assert_eq!(lines(&path).len(), 4);
     assert_eq!(read_holds(&path).unwrap()[0].info.region, "a b \"c\",d ");

@@ -10,10 +10,7 @@ fn shown(found: &Findings, holds: &[HoldRecord]) -> String {
     let text = summary(&info(), &plan(true), found, holds, 90, false);
     assert!(text.lines().count() <= 25, "{} lines:\n{text}", text.lines().count());
     assert!(text.lines().all(|line| line.chars().count() <= 90), "{text}");
-    assert!(
-        text.lines().all(|line| line.trim_end() == line),
-        "no blanks at the ends"
-    );
+    assert!(text.lines().all(|line| line.trim_end() == line), "no blanks at the ends");
     text
 }
 
@@ -31,13 +28,7 @@ fn closed_by_a_fin_that_told_the_time() {
         exact: true,
         ..speaker(FirstSpeaker::Server, 420, vec![step(59.998, Some(60.014), 1.0)])
     };
-    let mut found = findings(vec![
-        closed.clone(),
-        SpeakerFindings {
-            speaker: FirstSpeaker::Client,
-            ..closed
-        },
-    ]);
+    let mut found = findings(vec![closed.clone(), SpeakerFindings { speaker: FirstSpeaker::Client, ..closed }]);
     found.doubts = vec![doubt(
         "peer-timeout-hides-the-path",
         "an idle timeout announced by the peer, or by a proxy before it, ended the connections: a longer timeout of the \
@@ -58,10 +49,7 @@ fn closed_by_a_fin_that_told_the_time() {
 fn a_mixture_of_two_boxes() {
     let steps = vec![step(58.9, Some(60.4), 0.48), step(297.2, Some(302.6), 0.52)];
     let mut found = findings(vec![speaker(FirstSpeaker::Server, 391, steps)]);
-    found.recommendation = Some(heartbeat(
-        51.0,
-        "the shortest of several expiries is above 58.9 s of silence",
-    ));
+    found.recommendation = Some(heartbeat(51.0, "the shortest of several expiries is above 58.9 s of silence"));
     let holds = ladder(FirstSpeaker::Server, (2.0, 330.0, 391), |nth, age| {
         let limit = if nth % 25 < 12 { 60.0 } else { 300.0 };
         if age < limit { Outcome::Alive } else { Outcome::Silent }
@@ -91,10 +79,7 @@ fn a_path_that_forgets_nothing_gives_a_lower_bound() {
         ..speaker(who, holds, vec![step(630.0, None, 1.0)])
     };
     let mut found = findings(vec![alive(FirstSpeaker::Server, 506), alive(FirstSpeaker::Client, 6)]);
-    found.recommendation = Some(heartbeat(
-        559.0,
-        "nothing was forgotten at all up to 630.0 s of silence",
-    ));
+    found.recommendation = Some(heartbeat(559.0, "nothing was forgotten at all up to 630.0 s of silence"));
     let holds = ladder(FirstSpeaker::Server, (2.0, 630.0, 506), |_, _| Outcome::Alive);
     insta::assert_snapshot!(shown(&found, &holds));
 }
@@ -115,11 +100,7 @@ fn a_target_that_cannot_be_reached() {
 
 #[test]
 fn client_first_only_says_what_was_not_tested() {
-    let mut found = findings(vec![speaker(
-        FirstSpeaker::Client,
-        260,
-        vec![step(347.3, Some(352.9), 1.0)],
-    )]);
+    let mut found = findings(vec![speaker(FirstSpeaker::Client, 260, vec![step(347.3, Some(352.9), 1.0)])]);
     found.no_recommendation =
         Some("only client first was tested: a push of the server may be lost much earlier; probe a reflector".into());
     let holds = ladder(FirstSpeaker::Client, (2.0, 371.0, 260), crate::alive_until(350.0));
@@ -130,11 +111,7 @@ fn client_first_only_says_what_was_not_tested() {
         ..info()
     };
     let without_doubt = summary(&run, &plan(false), &found, &holds, 90, false);
-    assert_eq!(
-        without_doubt.matches("nly client first was tested").count(),
-        2,
-        "as a note, for no doubt says it"
-    );
+    assert_eq!(without_doubt.matches("nly client first was tested").count(), 2, "as a note, for no doubt says it");
     found.doubts = vec![doubt(
         "client-first-only",
         "only client first was tested: a box may quietly create its state anew for our packet, while a push of the \
@@ -160,10 +137,7 @@ fn many_doubts_leave_the_answer_in_sight() {
     found.doubts = words.map(|word| doubt(word, seen, "this and that")).to_vec();
     let text = summary(&info(), &plan(true), &found, &holds, 90, false);
     assert!(text.lines().count() <= 27, "{text}");
-    assert!(
-        text.contains("three, four, five, six, seven (--json tells all)"),
-        "{text}"
-    );
+    assert!(text.contains("three, four, five, six, seven (--json tells all)"), "{text}");
 }
 
 #[test]

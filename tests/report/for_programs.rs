@@ -36,10 +36,7 @@ fn a_plan_is_complete_as_a_document() {
     let document = plan_json(&plan);
     let count = |key: &str| document[key].as_array().unwrap().len() as u64;
     let ladder = count("rungs_s") + count("fan_offsets_s") + document["spares"].as_u64().unwrap();
-    assert_eq!(
-        ladder + document["client_first"].as_u64().unwrap(),
-        u64::from(plan.request.connections)
-    );
+    assert_eq!(ladder + document["client_first"].as_u64().unwrap(), u64::from(plan.request.connections));
     assert_eq!(document["first_speaker"], "server");
     assert_eq!(document["max_s"], 630.0);
     assert!(document["packets"].as_u64().unwrap() > 0);

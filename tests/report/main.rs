@@ -41,11 +41,7 @@ fn plan(reflector: bool) -> Plan {
     };
     Plan {
         request,
-        speaker: if reflector {
-            FirstSpeaker::Server
-        } else {
-            FirstSpeaker::Client
-        },
+        speaker: if reflector { FirstSpeaker::Server } else { FirstSpeaker::Client },
         rungs: Vec::new(),
         fan: Vec::new(),
         spares: 0,
@@ -81,9 +77,7 @@ fn ladder(
     outcome: impl Fn(u32, f64) -> Outcome,
 ) -> Vec<HoldRecord> {
     let age = |nth: u32| from * (to / from).powf(f64::from(nth) / f64::from(count - 1));
-    (0..count)
-        .map(|nth| hold(nth, speaker, age(nth), outcome(nth, age(nth))))
-        .collect()
+    (0..count).map(|nth| hold(nth, speaker, age(nth), outcome(nth, age(nth)))).collect()
 }
 
 fn alive_until(limit: f64) -> impl Fn(u32, f64) -> Outcome {
@@ -91,11 +85,7 @@ fn alive_until(limit: f64) -> impl Fn(u32, f64) -> Outcome {
 }
 
 fn step(low: f64, high: Option<f64>, share: f64) -> Step {
-    Step {
-        low: secs(low),
-        high: high.map(secs),
-        share,
-    }
+    Step { low: secs(low), high: high.map(secs), share }
 }
 
 fn speaker(speaker: FirstSpeaker, holds: u32, steps: Vec<Step>) -> SpeakerFindings {
@@ -112,11 +102,7 @@ fn speaker(speaker: FirstSpeaker, holds: u32, steps: Vec<Step>) -> SpeakerFindin
 }
 
 fn doubt(word: &'static str, seen: &str, remedy: &str) -> Doubt {
-    Doubt {
-        word,
-        seen: seen.into(),
-        remedy: remedy.into(),
-    }
+    Doubt { word, seen: seen.into(), remedy: remedy.into() }
 }
 
 fn findings(speakers: Vec<SpeakerFindings>) -> Findings {
@@ -133,11 +119,7 @@ fn findings(speakers: Vec<SpeakerFindings>) -> Findings {
 }
 
 fn heartbeat(seconds: f64, reason: &str) -> Recommendation {
-    Recommendation {
-        heartbeat: secs(seconds),
-        reason: reason.into(),
-        verified: None,
-    }
+    Recommendation { heartbeat: secs(seconds), reason: reason.into(), verified: None }
 }
 
 /// Forgotten in silence at 5.2 s; client first revives.

@@ -49,23 +49,13 @@ pub(crate) struct HaProxy {
 impl HaProxy {
     /// The same timeout on both sides, which is the usual setting.
     pub(crate) fn both(to: SocketAddr, timeout: Duration) -> Self {
-        Self {
-            to,
-            client: timeout,
-            server: timeout,
-            options: &[],
-        }
+        Self { to, client: timeout, server: timeout, options: &[] }
     }
 
     /// Starts it and waits until it listens.
     pub(crate) fn start(&self, lab: &Lab) -> RealBox {
         let address = SocketAddr::from((lab.address(Host::Router), 8080));
-        let Self {
-            to,
-            client,
-            server,
-            options,
-        } = self;
+        let Self { to, client, server, options } = self;
         // A proxied connection takes two descriptors, and HAProxy refuses to start where it could not have them all.
         let mut config = format!(
             "global\n  maxconn 1500\ndefaults\n  mode tcp\n  timeout connect 2s\n  timeout client {}\n  \
@@ -144,22 +134,12 @@ fn start_nginx(lab: &Lab, host: Host, address: SocketAddr, body: &str) -> RealBo
     );
     std::fs::write(&file, config).unwrap();
     let mut command = Command::new(program("nginx", "nginx-light libnginx-mod-stream"));
-    command
-        .arg("-p")
-        .arg(folder.path())
-        .arg("-e")
-        .arg("stderr")
-        .arg("-c")
-        .arg(file);
+    command.arg("-p").arg(folder.path()).arg("-e").arg("stderr").arg("-c").arg(file);
     listening(lab, host, command, address, folder)
 }
 
 fn listening(lab: &Lab, host: Host, command: Command, address: SocketAddr, folder: TempDir) -> RealBox {
     let mut running = programs::start(lab, host, command);
     running.listens(lab, host, address);
-    RealBox {
-        address,
-        running,
-        folder,
-    }
+    RealBox { address, running, folder }
 }

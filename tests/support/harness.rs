@@ -34,11 +34,7 @@ pub(crate) fn main(tests: &[Named], roles: &[Named]) -> ExitCode {
     }
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_A_TIME);
-    let ready = Arc::new(if arguments.list {
-        Ok(())
-    } else {
-        lab::prepare().map_err(|error| error.to_string())
-    });
+    let ready = Arc::new(if arguments.list { Ok(()) } else { lab::prepare().map_err(|error| error.to_string()) });
     let trial = |(name, test): Named| {
         let ready = Arc::clone(&ready);
         Trial::test(name, move || {
@@ -62,10 +58,7 @@ pub(crate) fn role(name: &str) -> Command {
 pub(crate) fn role_after(script: &str, flags: &str, name: &str) -> Command {
     let mut command = Command::new("unshare");
     let binary = std::env::current_exe().unwrap();
-    command
-        .args([flags, "sh", "-c", &format!("set -e; {script}; exec \"$0\"")])
-        .arg(binary)
-        .env(ROLE, name);
+    command.args([flags, "sh", "-c", &format!("set -e; {script}; exec \"$0\"")]).arg(binary).env(ROLE, name);
     command
 }
 
@@ -81,9 +74,7 @@ pub(crate) fn role_of_an_ordinary_user(name: &str) -> (Command, File) {
     } else {
         // The harness has made us root of a user namespace: be somebody else in one below it.
         let mut command = Command::new("unshare");
-        command
-            .args(["--user", "--map-user=1000", "--map-group=1000", "--"])
-            .arg(binary);
+        command.args(["--user", "--map-user=1000", "--map-group=1000", "--"]).arg(binary);
         command
     };
     command.env(ROLE, name);

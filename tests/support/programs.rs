@@ -42,9 +42,7 @@ pub(crate) struct Finished {
 impl Finished {
     /// The exit code, or 128 and the signal's number, as a shell has it.
     pub(crate) fn code(&self) -> i32 {
-        self.status
-            .code()
-            .unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
+        self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
     }
 }
 
@@ -88,26 +86,13 @@ pub(crate) fn idlescope(arguments: &[&str]) -> Command {
 
 /// Starts a program on a host of the lab.
 pub(crate) fn start(lab: &Lab, host: Host, mut command: Command) -> Running {
-    let name = format!(
-        "{} {:?}",
-        command.get_program().to_string_lossy(),
-        command.get_args().collect::<Vec<_>>()
-    );
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    let name = format!("{} {:?}", command.get_program().to_string_lossy(), command.get_args().collect::<Vec<_>>());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let started = clock::now();
     let mut process = lab.command_in(host, command).unwrap();
     let stdout = Pipe::new(process.child().stdout.take().unwrap());
     let stderr = Pipe::new(process.child().stderr.take().unwrap());
-    Running {
-        process,
-        name,
-        started,
-        stdout,
-        stderr,
-    }
+    Running { process, name, started, stdout, stderr }
 }
 
 /// Starts `idlescope serve` on the lab's server, listening on its IPv4 address, and waits until it does. Its other
@@ -151,23 +136,10 @@ impl Running {
     pub(crate) fn listens(&mut self, lab: &Lab, host: Host, address: SocketAddr) {
         let listens = clock::wait_until(STARTED_BY, || {
             let ended = self.process.try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "{} ended with {ended:?}: {:?}",
-                self.name,
-                self.so_far()
-            );
-            lab.run_in(host, move || TcpStream::connect_timeout(&address, STARTED_BY))
-                .join()
-                .unwrap()
-                .is_ok()
+            assert!(ended.is_none(), "{} ended with {ended:?}: {:?}", self.name, self.so_far());
+            lab.run_in(host, move || TcpStream::connect_timeout(&address, STARTED_BY)).join().unwrap().is_ok()
         });
-        assert!(
-            listens,
-            "{} does not listen on {address}: {:?}",
-            self.name,
-            self.so_far()
-        );
+        assert!(listens, "{} does not listen on {address}: {:?}", self.name, self.so_far());
     }
 
     /// Waits for its end. A program that takes longer than `limit` since its start is killed and fails the test.
@@ -180,16 +152,7 @@ impl Running {
         }
         let status = self.process.wait().unwrap();
         let (stdout, stderr) = (self.stdout.all(), self.stderr.all());
-        assert!(
-            ended,
-            "{} did not end within {limit:?}\nstdout:\n{stdout}\nstderr:\n{stderr}",
-            self.name
-        );
-        Finished {
-            status,
-            stdout,
-            stderr,
-            took,
-        }
+        assert!(ended, "{} did not end within {limit:?}\nstdout:\n{stdout}\nstderr:\n{stderr}", self.name);
+        Finished { status, stdout, stderr, took }
     }
 }

@@ -20,17 +20,9 @@ pub(crate) fn connect(lab: &Lab) -> (TcpStream, TcpStream) {
 
 /// A connection from the client to this address of the server.
 pub(crate) fn connect_to(lab: &Lab, server: IpAddr) -> (TcpStream, TcpStream) {
-    let listener = lab
-        .run_in(Host::Server, move || TcpListener::bind((server, 0)))
-        .join()
-        .unwrap()
-        .unwrap();
+    let listener = lab.run_in(Host::Server, move || TcpListener::bind((server, 0))).join().unwrap().unwrap();
     let address = listener.local_addr().unwrap();
-    let client = lab
-        .run_in(Host::Client, move || TcpStream::connect_timeout(&address, SOON))
-        .join()
-        .unwrap()
-        .unwrap();
+    let client = lab.run_in(Host::Client, move || TcpStream::connect_timeout(&address, SOON)).join().unwrap().unwrap();
     let (server, _) = listener.accept().unwrap();
     for end in [&client, &server] {
         end.set_nodelay(true).unwrap();
@@ -41,10 +33,7 @@ pub(crate) fn connect_to(lab: &Lab, server: IpAddr) -> (TcpStream, TcpStream) {
 
 /// Connects from the client to any address.
 pub(crate) fn dial(lab: &Lab, address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = lab
-        .run_in(Host::Client, move || TcpStream::connect_timeout(&address, SOON))
-        .join()
-        .unwrap()?;
+    let stream = lab.run_in(Host::Client, move || TcpStream::connect_timeout(&address, SOON)).join().unwrap()?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(SOON))?;
     Ok(stream)
@@ -64,11 +53,7 @@ pub(crate) struct EchoEnd {
 /// An echo server on the lab's server: its address, and the ends of its connections as they come.
 pub(crate) fn echo_server(lab: &Lab, port: u16) -> (SocketAddr, Receiver<EchoEnd>) {
     let address = SocketAddr::from((lab.address(Host::Server), port));
-    let listener = lab
-        .run_in(Host::Server, move || TcpListener::bind(address))
-        .join()
-        .unwrap()
-        .unwrap();
+    let listener = lab.run_in(Host::Server, move || TcpListener::bind(address)).join().unwrap().unwrap();
     let (report, ends) = mpsc::channel();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
@@ -94,11 +79,7 @@ fn echo(mut stream: &TcpStream) -> EchoEnd {
             },
             Err(error) => Err(error),
         };
-        return EchoEnd {
-            echoed,
-            how,
-            at: clock::now(),
-        };
+        return EchoEnd { echoed, how, at: clock::now() };
     }
 }
 
@@ -119,17 +100,13 @@ pub(crate) fn hears_nothing(mut end: &TcpStream, long: Duration) {
     end.set_read_timeout(Some(long)).unwrap();
     let heard = end.read(&mut [0; 64]);
     end.set_read_timeout(Some(SOON)).unwrap();
-    let silent = heard
-        .as_ref()
-        .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+    let silent = heard.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
     assert!(silent, "expected silence, got {heard:?}");
 }
 
 /// Expects a reset.
 pub(crate) fn is_reset(mut end: &TcpStream) {
     let heard = end.read(&mut [0; 64]);
-    let reset = heard
-        .as_ref()
-        .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset);
+    let reset = heard.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset);
     assert!(reset, "expected a reset, got {heard:?}");
 }

@@ -8,12 +8,7 @@ const ALL: [Host; 3] = [Host::Client, Host::Router, Host::Server];
 
 /// The inode numbers of the lab's namespaces, which is how the kernel names them.
 pub(crate) fn inodes(lab: &Lab) -> Vec<String> {
-    let read = || {
-        fs::read_link("/proc/thread-self/ns/net")
-            .unwrap()
-            .to_string_lossy()
-            .into_owned()
-    };
+    let read = || fs::read_link("/proc/thread-self/ns/net").unwrap().to_string_lossy().into_owned();
     ALL.iter().map(|host| lab.run_in(*host, read).join().unwrap()).collect()
 }
 
@@ -21,25 +16,16 @@ pub(crate) fn inodes(lab: &Lab) -> Vec<String> {
 pub(crate) fn inhabited(inodes: &[String]) -> Vec<String> {
     let numbers = |folder: &str| -> Vec<String> {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        entries
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .collect()
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     };
     let mut seen = Vec::new();
-    for process in numbers("/proc")
-        .iter()
-        .filter(|name| name.bytes().all(|b| b.is_ascii_digit()))
-    {
+    for process in numbers("/proc").iter().filter(|name| name.bytes().all(|b| b.is_ascii_digit())) {
         let folder = format!("/proc/{process}/task");
         for thread in numbers(&folder) {
             seen.extend(fs::read_link(format!("{folder}/{thread}/ns/net")));
         }
     }
-    inodes
-        .iter()
-        .filter(|inode| seen.iter().any(|link| link.to_str() == Some(inode)))
-        .cloned()
-        .collect()
+    inodes.iter().filter(|inode| seen.iter().any(|link| link.to_str() == Some(inode))).cloned().collect()
 }
 
 /// Whether this process exists and has not ended.
@@ -50,8 +36,5 @@ pub(crate) fn exists(process: u32) -> bool {
 /// The interfaces of the namespace the tests run in.
 pub(crate) fn links() -> Vec<String> {
     let table = fs::read_to_string("/proc/net/dev").unwrap();
-    table
-        .lines()
-        .filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned()))
-        .collect()
+    table.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
 }

@@ -39,6 +39,10 @@ impl Planner {
         if !self.testing.is_empty() {
             return;
         }
+        if self.plan.request.recheck == 0 {
+            self.finish(Cause::Undetermined);
+            return;
+        }
         let findings = self.findings();
         let step = findings.speakers.first().and_then(|s| s.steps.first().copied());
         let n = self.plan.request.recheck;

@@ -94,7 +94,7 @@ impl Hold {
 
     /// Open, silent, and free to be tested by the ladder.
     pub(super) fn is_free(&self) -> bool {
-        self.state == State::Silent && matches!(self.role, Role::Rung(_) | Role::Reserve)
+        matches!(self.state, State::Silent) && matches!(self.role, Role::Rung(_) | Role::Reserve)
     }
 
     pub(super) fn age(&self, now: Instant) -> Duration {

@@ -86,6 +86,8 @@ pub struct Planner {
     /// Deaths on the ladder that stand, and how many of them are taken for false.
     deaths: usize,
     suspects: usize,
+    /// Counts the changes of the evidence, so that it is weighed only on news.
+    news: u64,
     /// When a control connection ended last.
     control_end: Option<Instant>,
     now: Instant,
@@ -132,6 +134,7 @@ impl Planner {
             failed_opens: 0,
             deaths: 0,
             suspects: 0,
+            news: 0,
             control_end: None,
             now: Instant::ZERO,
         };
@@ -401,6 +404,7 @@ impl Planner {
         self.holds[i].state = State::Judged(verdict);
         self.testing.retain(|&t| t != i);
         self.deaths += usize::from(self.is_death(i));
+        self.news += 1;
         if at_once {
             self.write(i);
         } else {
@@ -422,6 +426,7 @@ impl Planner {
     fn void(&mut self, i: usize, cause: Cause) {
         let (speaker, now) = (self.plan.speaker, self.now);
         self.deaths -= usize::from(self.is_death(i));
+        self.news += 1;
         self.holds[i].void(cause, speaker, now);
         self.testing.retain(|&t| t != i);
         self.settling.retain(|&(_, s)| s != i);

@@ -20,18 +20,18 @@ pub(super) struct Tail {
     since: Instant,
     tick: Instant,
     ticks: u32,
-    /// How many deaths had been seen at the last look, so that the posterior is weighed only on news.
-    seen: (usize, usize),
+    /// The last view, and what was known then: the posterior is weighed only on news.
+    seen: Option<(u64, Box<View>)>,
 }
 
 impl Tail {
     pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, tick: now, ticks: 0, seen: (0, 0) }
+        Self { since: now, tick: now, ticks: 0, seen: None }
     }
 }
 
 /// What is known at a tick, in seconds as seen here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct View {
     pub(super) low: f64,
     pub(super) high: f64,
@@ -87,13 +87,16 @@ impl Planner {
             self.phase = Phase::Resolve(tail);
             return;
         }
-        let samples = self.evidence();
         if self.deaths == 0 {
             self.phase = Phase::Climb;
             return;
         }
         tail.ticks += 1;
-        let view = self.view(&samples);
+        let view = match tail.seen.take() {
+            Some((news, view)) if news == self.news => *view,
+            _ => self.view(&self.evidence()),
+        };
+        tail.seen = Some((self.news, Box::new(view.clone())));
         self.phase = Phase::Resolve(tail.clone());
         self.next_look(&tail, &view);
     }

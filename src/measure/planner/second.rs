@@ -15,8 +15,8 @@ use crate::time::{Duration, Instant};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Climb {
     since: Instant,
-    /// Samples seen at the last look.
-    seen: usize,
+    /// What was known at the last look.
+    seen: u64,
     share: f64,
     first: f64,
     /// Whether the first class ended unasked: then what is still open belongs to the second.
@@ -88,15 +88,14 @@ impl Planner {
 
     pub(super) fn seek_second(&mut self) {
         let Phase::Second(climb) = &self.phase else { return };
-        let mut climb = climb.clone();
-        let samples = self.evidence();
-        if !self.testing.is_empty() || (samples.len() == climb.seen && !self.due.is_empty()) {
-            climb.wake = None;
-            self.phase = Phase::Second(climb);
+        let known = climb.seen == self.news && climb.wake.is_none() && !self.due.is_empty();
+        if !self.testing.is_empty() || known {
             return;
         }
-        climb.seen = samples.len();
+        let mut climb = climb.clone();
+        climb.seen = self.news;
         climb.wake = None;
+        let samples = self.evidence();
         let alive = evidence::longest_alive(&samples);
         // Deaths since, among those older than anything alive. An unasked end of the second class names its time.
         let later = |s: &&Sample| s.at() > climb.since.as_secs_f64() && s.age > 1.02 * climb.first + 0.5;

@@ -1,7 +1,7 @@
 //! A density over seconds as a heap of uniform pieces; only quantiles are ever asked of it.
 
 /// A mass spread evenly over `(from, to)`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Piece {
     from: f64,
     to: f64,
@@ -9,7 +9,7 @@ struct Piece {
 }
 
 /// A sum of uniform pieces; need not be normalised.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Density {
     pieces: Vec<Piece>,
 }

@@ -10,7 +10,7 @@ pub(super) struct Mixture {
 }
 
 /// The second step of a mixture.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Second {
     /// Of T2; the mass beyond the longest age tested is left out.
     pub onset: Density,

@@ -31,7 +31,7 @@ const FALSE_DEAD: f64 = 1e-3;
 const FIRST_TRY_LOST: f64 = 0.1;
 
 /// What the samples say.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Posterior {
     /// Of the onset, in seconds as seen here; unnormalised.
     pub onset: Density,

@@ -24,10 +24,7 @@ pub(super) fn split(authority: &str, scheme: Scheme) -> Result<(String, Option<&
         return match after.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
             None if after.is_empty() => Ok((host, None)),
-            None => refusal(
-                format!("`{after}` follows the bracket"),
-                format!("only a port may: write [{host}]:443"),
-            ),
+            None => refusal(format!("`{after}` follows the bracket"), format!("only a port may: write [{host}]:443")),
         };
     }
     if authority.matches(':').count() > 1 {
@@ -60,10 +57,7 @@ fn read_name(host: &str) -> Result<String, Refusal> {
     if host.is_empty() {
         return refusal("the host is missing", "write host:port, such as example.com:443");
     }
-    if let Some(bad) = host
-        .chars()
-        .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')))
-    {
+    if let Some(bad) = host.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))) {
         return if bad.is_ascii() {
             refusal(
                 format!("`{}` cannot stand in the host name `{host}`", bad.escape_default()),
@@ -90,9 +84,7 @@ fn read_name(host: &str) -> Result<String, Refusal> {
         );
     }
     // No top-level domain is a number, so this is meant as an address; resolvers read `10.1` in surprising ways.
-    let number = labels
-        .last()
-        .is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    let number = labels.last().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
     if number && host.parse::<Ipv4Addr>().is_err() {
         return refusal(
             format!("`{host}` is not an IPv4 address"),
@@ -103,11 +95,7 @@ fn read_name(host: &str) -> Result<String, Refusal> {
 }
 
 pub(super) fn bracketed(host: &str) -> String {
-    if host.contains(':') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
-    }
+    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 fn too_many_colons(authority: &str, scheme: Scheme) -> Refusal {

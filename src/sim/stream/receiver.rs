@@ -32,10 +32,7 @@ impl Receiver {
             self.beyond.retain(|held| {
                 let touches = held.from <= merged.to && merged.from <= held.to;
                 if touches {
-                    merged = Range {
-                        from: merged.from.min(held.from),
-                        to: merged.to.max(held.to),
-                    };
+                    merged = Range { from: merged.from.min(held.from), to: merged.to.max(held.to) };
                 }
                 !touches
             });
@@ -43,10 +40,7 @@ impl Receiver {
             self.beyond.insert(place, merged);
             self.selective = merged;
         }
-        Range {
-            from: before,
-            to: self.next,
-        }
+        Range { from: before, to: self.next }
     }
 
     /// The acknowledgement to send: everything before the number, and one block beyond a hole.

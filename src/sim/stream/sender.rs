@@ -126,19 +126,10 @@ impl<W: Copy> Sender<W> {
         }
         let mut room = self.window.saturating_sub(self.in_flight());
         while self.next < end && room > 0 {
-            let range = Range {
-                from: self.next,
-                to: end.min(self.next + WORDS_A_SEGMENT),
-            };
+            let range = Range { from: self.next, to: end.min(self.next + WORDS_A_SEGMENT) };
             self.next = range.to;
             room -= 1;
-            self.flights.push_back(Flight {
-                range,
-                sent: now,
-                again: false,
-                arrived: false,
-                lost: false,
-            });
+            self.flights.push_back(Flight { range, sent: now, again: false, arrived: false, lost: false });
             out.push(range);
             if self.deadline == NEVER || self.is_open() {
                 let head = self.flights.front().map_or(now, |head| head.sent);
@@ -160,11 +151,7 @@ impl<W: Copy> Sender<W> {
         self.deadline = if self.flights.is_empty() {
             NEVER
         } else if self.probing {
-            let margin = if self.flights.len() == 1 {
-                RTO_VAR_MIN
-            } else {
-                PROBE_MARGIN
-            };
+            let margin = if self.flights.len() == 1 { RTO_VAR_MIN } else { PROBE_MARGIN };
             let probe_at = now + 2 * self.srtt + margin;
             if rto_at > now { probe_at.min(rto_at) } else { probe_at }
         } else {
@@ -215,11 +202,7 @@ impl<W: Copy> Sender<W> {
         }
         self.flush(now, out);
         self.probing = false;
-        self.deadline = if self.flights.is_empty() {
-            NEVER
-        } else {
-            now + (self.rto() << self.backoff)
-        };
+        self.deadline = if self.flights.is_empty() { NEVER } else { now + (self.rto() << self.backoff) };
     }
 
     /// What was sent before something that has arrived is lost.

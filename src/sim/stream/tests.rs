@@ -57,11 +57,7 @@ fn tries_that_are_too_far_apart_are_held_back_as_a_real_kernel_does() {
 fn a_lost_word_is_probed_then_repeated_at_doubling_intervals_and_given_up() {
     let mut sender = sender();
     assert_eq!(write(&mut sender, 0, 'a'), [word(0)]);
-    let again: Vec<u64> = timers(&mut sender, 100_000)
-        .iter()
-        .filter(|t| !t.1.is_empty())
-        .map(|t| t.0)
-        .collect();
+    let again: Vec<u64> = timers(&mut sender, 100_000).iter().filter(|t| !t.1.is_empty()).map(|t| t.0).collect();
     assert_eq!(again, [300, 600, 1200, 2400, 4800, 9600, 19_200]);
     assert_eq!(sender.deadline, NEVER);
 }
@@ -87,11 +83,7 @@ fn after_a_timeout_later_words_wait_behind_the_hole() {
     assert_eq!(write(&mut sender, 840, 'c'), []);
     assert_eq!(timers(&mut sender, 1200), [(1200, vec![word(0)])]);
     let waiting = Range { from: 1, to: 3 };
-    assert_eq!(
-        ack(&mut sender, 1300, 1, Range::EMPTY),
-        [waiting],
-        "and then leave together"
-    );
+    assert_eq!(ack(&mut sender, 1300, 1, Range::EMPTY), [waiting], "and then leave together");
 }
 
 #[test]
@@ -123,8 +115,5 @@ fn the_service_channel_is_opened_anew_every_second_after_thirty() {
     let mut sender = Sender::new(100 * MS, Patience::Reconnects);
     write(&mut sender, 0, 'a');
     let again: Vec<u64> = timers(&mut sender, 32_500).iter().map(|t| t.0).collect();
-    assert_eq!(
-        again,
-        [300, 600, 1200, 2400, 4800, 9600, 19_200, 30_000, 31_000, 32_000]
-    );
+    assert_eq!(again, [300, 600, 1200, 2400, 4800, 9600, 19_200, 30_000, 31_000, 32_000]);
 }

@@ -11,33 +11,17 @@ const NOTHING: [&str; 0] = [];
 fn a_path_without_a_box_answers_after_any_silence() {
     let mut actor = Actor::on(&nodes![link(50)]);
     // SYN at 0, SYN-ACK at 0.1, hello leaves at 0.1, confirmed over the service channel at 0.2.
-    assert_eq!(
-        actor.open(1).until(1.0).saw(1),
-        ["0.200 opened, silent since 0.100, rtt 0.100"]
-    );
+    assert_eq!(actor.open(1).until(1.0).saw(1), ["0.200 opened, silent since 0.100, rtt 0.100"]);
     // Asked at 7000, pushed at 7000.05, here at 7000.1.
     assert_eq!(actor.until(7000.0).push(1).until(7010.0).saw(1), ["7000.100 answered"]);
     assert_eq!(actor.until(9000.0).ask(1).until(9010.0).saw(1), ["9000.100 answered"]);
-    assert_eq!(
-        actor.close(1).push(1).until(9999.0).saw(1),
-        NOTHING,
-        "nothing is reported after the close"
-    );
+    assert_eq!(actor.close(1).push(1).until(9999.0).saw(1), NOTHING, "nothing is reported after the close");
 }
 
 #[test]
 fn a_strict_firewall_is_silence_from_both_sides() {
     let mut actor = Actor::on(&around(strict_firewall(s(30.0))));
-    actor
-        .open(1)
-        .open(2)
-        .open(3)
-        .until(29.0)
-        .push(1)
-        .until(31.0)
-        .push(2)
-        .ask(3)
-        .until(60.0);
+    actor.open(1).open(2).open(3).until(29.0).push(1).until(31.0).push(2).ask(3).until(60.0);
     assert_eq!(actor.saw(1)[1..], ["29.100 answered"]);
     assert_eq!(actor.saw(2)[1..], NOTHING);
     assert_eq!(actor.saw(3)[1..], NOTHING);
@@ -81,24 +65,15 @@ fn a_gateway_that_resets_whoever_speaks_next() {
 fn an_announced_expiry_is_seen_unasked_at_both_ends() {
     let mut actor = Actor::on(&around(announcing_reset(s(30.0))));
     // The last segment of the handshake passes the box at 0.13; 30 s later both ends are told.
-    assert_eq!(
-        actor.open(1).until(40.0).saw(1)[1..],
-        ["30.160 reset here", "30.200 reset there"]
-    );
+    assert_eq!(actor.open(1).until(40.0).saw(1)[1..], ["30.160 reset here", "30.200 reset there"]);
 }
 
 #[test]
 fn a_balancer_closes_politely() {
     let mut actor = Actor::on(&around(closing_balancer(s(30.0))));
-    assert_eq!(
-        actor.open(1).until(40.0).saw(1)[1..],
-        ["30.160 closed here", "30.200 closed there"]
-    );
+    assert_eq!(actor.open(1).until(40.0).saw(1)[1..], ["30.160 closed here", "30.200 closed there"]);
     let mut actor = Actor::on(&around(half_polite_balancer(s(30.0))));
-    assert_eq!(
-        actor.open(1).until(40.0).saw(1)[1..],
-        ["30.160 closed here", "30.200 reset there"]
-    );
+    assert_eq!(actor.open(1).until(40.0).saw(1)[1..], ["30.160 closed here", "30.200 reset there"]);
 }
 
 #[test]
@@ -110,15 +85,9 @@ fn a_beat_keeps_a_connection_through_an_idle_timer_but_not_past_its_maximum_age(
             actor.until(f64::from(seq) * 5.0 + 1.0).beat(1, seq);
         }
         let seen = actor.until(300.0).saw(1);
-        (
-            seen.iter().filter(|line| line.contains("echo")).count(),
-            seen.last().cloned(),
-        )
+        (seen.iter().filter(|line| line.contains("echo")).count(), seen.last().cloned())
     };
-    assert_eq!(
-        beats(strict_firewall(s(30.0))),
-        (40, Some("196.100 echo 39".to_owned()))
-    );
+    assert_eq!(beats(strict_firewall(s(30.0))), (40, Some("196.100 echo 39".to_owned())));
     assert_eq!(beats(maximum_age(s(100.0))).0, 20);
     assert_eq!(beats(maximum_age(s(100.0))).1.as_deref(), Some("100.100 closed there"));
 }
@@ -126,43 +95,21 @@ fn a_beat_keeps_a_connection_through_an_idle_timer_but_not_past_its_maximum_age(
 #[test]
 fn a_sweeping_carrier_forgets_late() {
     let mut actor = Actor::on(&around(carrier_reclaim(s(30.0), s(10.0), s(4.0))));
-    actor
-        .open(1)
-        .open(2)
-        .until(33.0)
-        .push(1)
-        .until(35.0)
-        .push(2)
-        .until(60.0);
+    actor.open(1).open(2).until(33.0).push(1).until(35.0).push(2).until(60.0);
     assert_eq!(actor.saw(1)[1..], ["33.100 answered"]);
     assert_eq!(actor.saw(2)[1..], NOTHING);
 }
 
 #[test]
 fn a_sweeping_balancer_announces_at_its_looks() {
-    let sweep = Inspection::Sweep {
-        period: s(10.0),
-        phase: s(4.0),
-    };
-    let mut actor = Actor::on(&around(Rules {
-        inspection: sweep,
-        ..announcing_reset(s(25.0))
-    }));
-    assert_eq!(
-        actor.open(1).until(60.0).saw(1)[1..],
-        ["34.030 reset here", "34.070 reset there"]
-    );
+    let sweep = Inspection::Sweep { period: s(10.0), phase: s(4.0) };
+    let mut actor = Actor::on(&around(Rules { inspection: sweep, ..announcing_reset(s(25.0)) }));
+    assert_eq!(actor.open(1).until(60.0).saw(1)[1..], ["34.030 reset here", "34.070 reset there"]);
 }
 
 #[test]
 fn of_two_boxes_in_series_the_shorter_one_decides() {
-    let path = nodes![
-        link(10),
-        reviving_firewall(s(60.0)),
-        link(20),
-        strict_firewall(s(30.0)),
-        link(20)
-    ];
+    let path = nodes![link(10), reviving_firewall(s(60.0)), link(20), strict_firewall(s(30.0)), link(20)];
     let mut actor = Actor::on(&path);
     actor.open(1).open(2).until(29.0).push(1).until(31.0).ask(2).until(60.0);
     assert_eq!(actor.saw(1)[1..], ["29.100 answered"]);
@@ -182,9 +129,7 @@ fn a_mixture_forgets_its_share_at_the_first_step_and_the_rest_at_the_second() {
             actor.push(hold);
         }
         actor.until(seconds + 20.0);
-        (0..200)
-            .filter(|hold| actor.saw(*hold).iter().any(|line| line.contains("answered")))
-            .count()
+        (0..200).filter(|hold| actor.saw(*hold).iter().any(|line| line.contains("answered"))).count()
     };
     assert_eq!(answered_at(59.0), 200);
     assert!((120..160).contains(&answered_at(62.0)), "{}", answered_at(62.0));

@@ -16,26 +16,14 @@ fn sleeping(mut path: PathSpec, from: f64, lasting: f64) -> PathSpec {
 }
 
 fn restarting(mut path: PathSpec, at_: f64, refuses_for: f64, how: Ending) -> PathSpec {
-    path.restart = Some(Restart {
-        at: at(at_),
-        refuses_for: s(refuses_for),
-        how,
-    });
+    path.restart = Some(Restart { at: at(at_), refuses_for: s(refuses_for), how });
     path
 }
 
 #[test]
 fn an_outage_loses_everything_and_what_was_asked_before_comes_after() {
     let mut actor = Actor::on(&cut(nodes![link(50)], 10.0, 40.0));
-    actor
-        .open(1)
-        .open(2)
-        .until(9.0)
-        .beat(2, 0)
-        .until(11.0)
-        .push(1)
-        .beat(2, 1)
-        .until(49.9);
+    actor.open(1).open(2).until(9.0).beat(2, 0).until(11.0).push(1).beat(2, 1).until(49.9);
     assert_eq!(actor.saw(1)[1..], [""; 0]);
     assert_eq!(actor.saw(2)[1..], ["9.100 echo 0"]);
     actor.until(120.0);
@@ -57,10 +45,7 @@ fn a_cut_of_three_seconds_is_survived_by_all_channels() {
 #[test]
 fn opening_during_an_outage_is_tried_again_and_given_up() {
     let mut actor = Actor::on(&cut(nodes![link(50)], 0.0, 2.0));
-    assert_eq!(
-        actor.open(1).until(20.0).saw(1),
-        ["3.200 opened, silent since 3.100, rtt 0.100"]
-    );
+    assert_eq!(actor.open(1).until(20.0).saw(1), ["3.200 opened, silent since 3.100, rtt 0.100"]);
     let mut actor = Actor::on(&cut(nodes![link(50)], 0.0, 60.0));
     assert_eq!(actor.open(1).until(20.0).saw(1), ["10.000 unanswered"]);
 }
@@ -87,27 +72,13 @@ fn what_ends_during_a_sleep_is_not_heard() {
     actor.open(1).until(100.0);
     let seen = actor.saw(1);
     assert!(!seen.iter().any(|line| line.contains("reset here")), "{seen:?}");
-    assert!(
-        seen.iter().any(|line| line.contains("reset there")),
-        "the service channel repeats it: {seen:?}"
-    );
+    assert!(seen.iter().any(|line| line.contains("reset there")), "the service channel repeats it: {seen:?}");
 }
 
 #[test]
 fn a_restart_ends_everything_at_once_and_refuses_meanwhile() {
     let mut actor = Actor::on(&restarting(nodes![link(50)], 10.0, 2.0, Ending::Closed));
-    actor
-        .open(1)
-        .open(2)
-        .until(9.0)
-        .push(2)
-        .until(11.0)
-        .open(3)
-        .until(14.0)
-        .open(4)
-        .until(20.0)
-        .push(4)
-        .until(30.0);
+    actor.open(1).open(2).until(9.0).push(2).until(11.0).open(3).until(14.0).open(4).until(20.0).push(4).until(30.0);
     assert_eq!(actor.saw(1)[1..], ["10.050 closed here"]);
     assert_eq!(actor.saw(2)[1..], ["9.100 answered", "10.050 closed here"]);
     assert_eq!(actor.saw(3), ["11.100 refused"]);
@@ -125,12 +96,7 @@ fn a_reflector_that_stays_away_for_more_than_three_seconds_is_lost() {
 
 #[test]
 fn a_restart_behind_a_box_that_has_forgotten_is_not_told_but_met() {
-    let mut actor = Actor::on(&restarting(
-        around(reviving_firewall(s(5.0))),
-        10.0,
-        1.0,
-        Ending::Closed,
-    ));
+    let mut actor = Actor::on(&restarting(around(reviving_firewall(s(5.0))), 10.0, 1.0, Ending::Closed));
     actor.open(1).until(20.0);
     assert_eq!(actor.saw(1)[1..], [""; 0]);
     assert_eq!(actor.ask(1).until(30.0).saw(1), ["20.100 reset here"]);

@@ -39,11 +39,7 @@ impl PlainLadder {
             opened: 0,
             holds: vec![None; connections as usize],
             order: std::collections::BTreeSet::new(),
-            outputs: [Output::Act(Action::Open {
-                hold: CONTROL,
-                experiment: Experiment::Control,
-            })]
-            .into(),
+            outputs: [Output::Act(Action::Open { hold: CONTROL, experiment: Experiment::Control })].into(),
             next_open: Instant::ZERO,
             next_beat: Instant::ZERO + EVERY,
             beats: 0,
@@ -84,12 +80,8 @@ impl Strategy for PlainLadder {
         };
         match seen.fact {
             Fact::Opened { silent_since, .. } => {
-                self.holds[hold.0 as usize - 1] = Some(Hold {
-                    since: silent_since,
-                    tested: false,
-                });
-                self.order
-                    .insert((silent_since + self.ages[hold.0 as usize - 1], hold.0));
+                self.holds[hold.0 as usize - 1] = Some(Hold { since: silent_since, tested: false });
+                self.order.insert((silent_since + self.ages[hold.0 as usize - 1], hold.0));
             }
             Fact::Answered => self.decide(hold, Outcome::Alive, seen.at),
             Fact::Ended { how, .. } => self.decide(hold, how.into(), seen.at),
@@ -100,19 +92,13 @@ impl Strategy for PlainLadder {
     fn handle_timeout(&mut self, now: Instant) {
         if now >= self.next_beat {
             self.beats += 1;
-            self.outputs.push_back(Output::Act(Action::Beat {
-                hold: CONTROL,
-                seq: self.beats,
-            }));
+            self.outputs.push_back(Output::Act(Action::Beat { hold: CONTROL, seq: self.beats }));
             self.next_beat = now + EVERY;
         }
         if now >= self.next_open && self.opened < self.ages.len() {
             self.opened += 1;
             let hold = HoldId(self.opened as u32);
-            self.outputs.push_back(Output::Act(Action::Open {
-                hold,
-                experiment: Experiment::Ladder,
-            }));
+            self.outputs.push_back(Output::Act(Action::Open { hold, experiment: Experiment::Ladder }));
             self.next_open = now + OPEN_EVERY;
         }
         while let Some((at, hold)) = self.order.first().copied().filter(|(at, _)| *at <= now) {
@@ -125,11 +111,7 @@ impl Strategy for PlainLadder {
             } else {
                 state.tested = true;
                 let (speaker, tries) = (FirstSpeaker::Server, Tries { ..TRIES });
-                self.outputs.push_back(Output::Act(Action::Test {
-                    hold: HoldId(hold),
-                    speaker,
-                    tries,
-                }));
+                self.outputs.push_back(Output::Act(Action::Test { hold: HoldId(hold), speaker, tries }));
                 self.order.insert((at + Duration::from_secs(2), hold));
             }
         }
@@ -142,11 +124,7 @@ impl Strategy for PlainLadder {
         if let Some(output) = self.outputs.pop_front() {
             return output;
         }
-        let open = if self.opened < self.ages.len() {
-            self.next_open
-        } else {
-            Instant::FAR
-        };
+        let open = if self.opened < self.ages.len() { self.next_open } else { Instant::FAR };
         let test = self.order.first().map_or(Instant::FAR, |(at, _)| *at);
         Output::Wait(self.next_beat.min(open).min(test).min(self.ends))
     }

@@ -11,13 +11,7 @@ fn waits(path: &PathSpec, n: u32) -> Vec<f64> {
     let mut world = World::new(path, 11);
     let mut seen = Vec::new();
     for hold in (0..n).map(HoldId) {
-        world.perform(
-            at(0.0),
-            Action::Open {
-                hold,
-                experiment: Experiment::Ladder,
-            },
-        );
+        world.perform(at(0.0), Action::Open { hold, experiment: Experiment::Ladder });
     }
     world.advance(at(30.0), &mut seen);
     let mut waits = Vec::new();
@@ -25,14 +19,7 @@ fn waits(path: &PathSpec, n: u32) -> Vec<f64> {
         // Apart, so that the service channel is no bottle-neck.
         let asked = at(30.0 + 10.0 * f64::from(hold.0));
         world.advance(asked, &mut seen);
-        world.perform(
-            asked,
-            Action::Test {
-                hold,
-                speaker: FirstSpeaker::Server,
-                tries: TRIES,
-            },
-        );
+        world.perform(asked, Action::Test { hold, speaker: FirstSpeaker::Server, tries: TRIES });
         seen.clear();
         let (mut now, mut tried) = (asked, None);
         while now < asked + s(9.0) {
@@ -103,15 +90,9 @@ fn the_start_of_the_silence_is_right_even_if_the_last_segment_of_the_opening_was
     let mut path = nodes![link(50)];
     path.outages.push(crate::sim::Span::new(at(0.09), s(0.02)));
     // The server asks again a second after its SYN-ACK of 0.05.
-    assert_eq!(
-        Actor::on(&path).open(1).until(5.0).saw(1),
-        ["1.200 opened, silent since 1.100, rtt 0.100"]
-    );
+    assert_eq!(Actor::on(&path).open(1).until(5.0).saw(1), ["1.200 opened, silent since 1.100, rtt 0.100"]);
     path.opening = Opening::Trusting;
-    assert_eq!(
-        Actor::on(&path).open(1).until(5.0).saw(1),
-        ["0.100 opened, silent since 0.100, rtt 0.100"]
-    );
+    assert_eq!(Actor::on(&path).open(1).until(5.0).saw(1), ["0.100 opened, silent since 0.100, rtt 0.100"]);
 }
 
 #[test]

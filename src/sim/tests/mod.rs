@@ -36,10 +36,7 @@ pub(super) fn lossy(ms: u64, p: f64) -> LinkSpec {
 }
 
 /// Five tries within three RTO of a round trip of 100 ms.
-pub(super) const TRIES: Tries = Tries {
-    count: 5,
-    spacing: Duration::from_millis(180),
-};
+pub(super) const TRIES: Tries = Tries { count: 5, spacing: Duration::from_millis(180) };
 
 /// Does things on a path, one after the other.
 pub(super) struct Actor {
@@ -54,11 +51,7 @@ impl Actor {
     }
 
     pub(super) fn seeded(path: &PathSpec, seed: u64) -> Self {
-        Self {
-            world: World::new(path, seed),
-            now: Instant::ZERO,
-            seen: Vec::new(),
-        }
+        Self { world: World::new(path, seed), now: Instant::ZERO, seen: Vec::new() }
     }
 
     /// Lets time pass.
@@ -78,33 +71,19 @@ impl Actor {
     }
 
     pub(super) fn open(&mut self, hold: u32) -> &mut Self {
-        self.act(Action::Open {
-            hold: HoldId(hold),
-            experiment: Experiment::Ladder,
-        })
+        self.act(Action::Open { hold: HoldId(hold), experiment: Experiment::Ladder })
     }
 
     pub(super) fn push(&mut self, hold: u32) -> &mut Self {
-        self.act(Action::Test {
-            hold: HoldId(hold),
-            speaker: FirstSpeaker::Server,
-            tries: TRIES,
-        })
+        self.act(Action::Test { hold: HoldId(hold), speaker: FirstSpeaker::Server, tries: TRIES })
     }
 
     pub(super) fn ask(&mut self, hold: u32) -> &mut Self {
-        self.act(Action::Test {
-            hold: HoldId(hold),
-            speaker: FirstSpeaker::Client,
-            tries: TRIES,
-        })
+        self.act(Action::Test { hold: HoldId(hold), speaker: FirstSpeaker::Client, tries: TRIES })
     }
 
     pub(super) fn beat(&mut self, hold: u32, seq: u32) -> &mut Self {
-        self.act(Action::Beat {
-            hold: HoldId(hold),
-            seq,
-        })
+        self.act(Action::Beat { hold: HoldId(hold), seq })
     }
 
     pub(super) fn close(&mut self, hold: u32) -> &mut Self {
@@ -113,22 +92,16 @@ impl Actor {
 
     /// Everything seen of `hold` since the last look, one line each, without the tries.
     pub(super) fn saw(&mut self, hold: u32) -> Vec<String> {
-        let (about, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.seen)
-            .into_iter()
-            .partition(|seen| seen.hold == Some(HoldId(hold)));
+        let (about, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.seen).into_iter().partition(|seen| seen.hold == Some(HoldId(hold)));
         self.seen = rest;
-        about
-            .iter()
-            .filter(|seen| !matches!(seen.fact, Fact::Tried { .. }))
-            .map(line)
-            .collect()
+        about.iter().filter(|seen| !matches!(seen.fact, Fact::Tried { .. })).map(line).collect()
     }
 
     /// Everything seen of this host since the last look.
     pub(super) fn saw_here(&mut self) -> Vec<String> {
-        let (about, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.seen)
-            .into_iter()
-            .partition(|seen| seen.hold.is_none());
+        let (about, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.seen).into_iter().partition(|seen| seen.hold.is_none());
         self.seen = rest;
         about.iter().map(line).collect()
     }
@@ -137,24 +110,14 @@ impl Actor {
 fn line(seen: &Observation) -> String {
     let what = match &seen.fact {
         Fact::Opened { silent_since, rtt, .. } => {
-            format!(
-                "opened, silent since {:.3}, rtt {:.3}",
-                silent_since.as_secs_f64(),
-                rtt.as_secs_f64()
-            )
+            format!("opened, silent since {:.3}, rtt {:.3}", silent_since.as_secs_f64(), rtt.as_secs_f64())
         }
         Fact::OpenFailed { refused, .. } => if *refused { "refused" } else { "unanswered" }.to_owned(),
         Fact::Tried { nth } => format!("try {nth}"),
         Fact::Answered => "answered".to_owned(),
         Fact::HalfAnswered => "half answered".to_owned(),
-        Fact::Ended {
-            how,
-            witness: Witness::Client,
-        } => format!("{how} here"),
-        Fact::Ended {
-            how,
-            witness: Witness::Reflector,
-        } => format!("{how} there"),
+        Fact::Ended { how, witness: Witness::Client } => format!("{how} here"),
+        Fact::Ended { how, witness: Witness::Reflector } => format!("{how} there"),
         Fact::Echo { seq, .. } => format!("echo {seq}"),
         Fact::ServiceLost { .. } => "service lost".to_owned(),
         Fact::Suspended { slept } => return format!("slept {:.0} s", slept.as_secs_f64()),

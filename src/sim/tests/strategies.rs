@@ -11,39 +11,16 @@ use crate::time::Instant;
 
 fn ladder_on_seed(seed: u64) -> Trace {
     let (spec, _) = draw(&mut Rng::new(seed), &Population::table(s(300.0), 0.02));
-    drive(
-        &mut PlainLadder::new(512, 1.0, 300.0),
-        &mut World::new(&spec, seed),
-        at(1000.0),
-    )
+    drive(&mut PlainLadder::new(512, 1.0, 300.0), &mut World::new(&spec, seed), at(1000.0))
 }
 
 #[test]
 fn a_plain_ladder_finds_the_step_between_two_of_its_rungs() {
     let path = nodes![lossy(30, 0.02), strict_firewall(s(100.0)), link(20)];
-    let trace = drive(
-        &mut PlainLadder::new(512, 1.0, 300.0),
-        &mut World::new(&path, 1),
-        at(1000.0),
-    );
-    assert_eq!(
-        (trace.stopped, trace.opened, trace.decided.len()),
-        (Stopped::Done, 513, 512)
-    );
-    let longest = trace
-        .decided
-        .iter()
-        .filter(|r| r.outcome == Outcome::Alive)
-        .map(|r| r.silence)
-        .max()
-        .unwrap();
-    let shortest = trace
-        .decided
-        .iter()
-        .filter(|r| r.outcome == Outcome::Silent)
-        .map(|r| r.silence)
-        .min()
-        .unwrap();
+    let trace = drive(&mut PlainLadder::new(512, 1.0, 300.0), &mut World::new(&path, 1), at(1000.0));
+    assert_eq!((trace.stopped, trace.opened, trace.decided.len()), (Stopped::Done, 513, 512));
+    let longest = trace.decided.iter().filter(|r| r.outcome == Outcome::Alive).map(|r| r.silence).max().unwrap();
+    let shortest = trace.decided.iter().filter(|r| r.outcome == Outcome::Silent).map(|r| r.silence).min().unwrap();
     assert!((98.5..100.2).contains(&longest.as_secs_f64()), "{longest:?}");
     assert!((99.8..104.0).contains(&shortest.as_secs_f64()), "{shortest:?}");
 }
@@ -69,10 +46,7 @@ fn bisection_brackets_the_expiry_and_takes_several_times_as_long() {
     let trace = drive(&mut search, &mut World::new(&path, 1), at(1e6));
     let (low, high) = search.interval();
     assert_eq!(trace.stopped, Stopped::Done);
-    assert!(
-        search.is_done() && low <= s(100.0) && high.unwrap() >= s(100.0),
-        "{low:?} {high:?}"
-    );
+    assert!(search.is_done() && low <= s(100.0) && high.unwrap() >= s(100.0), "{low:?} {high:?}");
     assert!(high.unwrap().saturating_sub(low) <= s(2.1), "{low:?} {high:?}");
     let ratio = trace.ended_at.as_secs_f64() / 100.0;
     assert!((3.0..12.0).contains(&ratio), "{ratio} lifetimes");
@@ -80,13 +54,8 @@ fn bisection_brackets_the_expiry_and_takes_several_times_as_long() {
 
 #[test]
 fn bisection_contains_the_onset_on_clean_drawn_paths() {
-    let clean = Population {
-        endless: 0.0,
-        sweeps: 0.0,
-        mixtures: 0.0,
-        outages: 0.0,
-        ..Population::table(s(600.0), 0.02)
-    };
+    let clean =
+        Population { endless: 0.0, sweeps: 0.0, mixtures: 0.0, outages: 0.0, ..Population::table(s(600.0), 0.02) };
     let mut wrong = Vec::new();
     for seed in 0..200 {
         let (spec, truth) = draw(&mut Rng::new(seed), &clean);

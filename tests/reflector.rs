@@ -169,6 +169,31 @@ fn limits_are_enforced_with_a_word() {
 }
 
 #[test]
+fn a_client_that_never_confirms_its_reports_loses_its_run_before_it_fills_the_memory() {
+    let small = Limits {
+        memory: 16 << 10,
+        ..Limits::default()
+    };
+    let served = Served::with("127.0.0.1:0", None, small);
+    let mut greedy = Run::open(&served);
+    greedy.join(1);
+    let mut modest = Run::open(&served);
+    modest.join(1);
+    let order = Order::Silent;
+    for _ in 0..1000 {
+        if !greedy.service.try_send(Frame::Command { hold: 9, order }) {
+            break;
+        }
+    }
+    assert_eq!(greedy.holds[0].receive(), None, "closed");
+    modest.service.send(Frame::Command {
+        hold: 1,
+        order: push(1),
+    });
+    assert_eq!(modest.holds[0].receive(), Some(Frame::Push { nth: 0 }));
+}
+
+#[test]
 fn a_connection_that_lives_too_long_is_closed() {
     let brief = Limits {
         hold: 200 * MS,

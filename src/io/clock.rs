@@ -99,4 +99,13 @@ mod tests {
         assert!(clock.now() >= until);
         clock.sleep_until(Instant::ZERO).await;
     }
+
+    #[tokio::test]
+    async fn waiting_for_ever_is_possible() {
+        let clock = Clock::start();
+        tokio::select! {
+            () = clock.sleep_until(Instant::FAR) => panic!("that was not for ever"),
+            () = clock.sleep(Duration::from_millis(5)) => {}
+        }
+    }
 }

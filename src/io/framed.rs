@@ -6,7 +6,7 @@ use crate::wire::frame::{Frame, FrameCodec, FrameError};
 use bytes::{Buf, BytesMut};
 use rustix::net::{SendFlags, send};
 use std::io;
-use std::task::{Context, Poll, ready};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio_util::codec::{Decoder, Encoder};
 
@@ -30,29 +30,39 @@ impl Inbox {
         }
     }
 
-    /// The next frame; `None` at the end of the stream, wherever it is. One task may poll a stream.
-    pub(super) fn poll_next(
-        &mut self,
-        cx: &mut Context<'_>,
-        stream: &TcpStream,
-    ) -> Poll<Result<Option<Frame>, FrameError>> {
-        loop {
-            if let Some(frame) = self.codec.decode(&mut self.bytes)? {
-                if self.bytes.is_empty() {
-                    self.bytes = BytesMut::new();
-                }
-                return Poll::Ready(Ok(Some(frame)));
+    /// A frame that has been read already.
+    pub(super) fn buffered(&mut self) -> Result<Option<Frame>, FrameError> {
+        let frame = self.codec.decode(&mut self.bytes)?;
+        if self.bytes.is_empty() {
+            self.bytes = BytesMut::new();
+        }
+        Ok(frame)
+    }
+
+    /// Reads what is there, if anything is; whether the stream goes on.
+    pub(super) fn read(&mut self, stream: &TcpStream) -> io::Result<bool> {
+        let mut part = [0; READ];
+        match stream.try_read(&mut part) {
+            Ok(0) => return Ok(false),
+            Ok(n) => {
+                self.read += n as u64;
+                self.bytes.extend_from_slice(&part[..n]);
             }
-            ready!(stream.poll_read_ready(cx))?;
-            let mut part = [0; READ];
-            match stream.try_read(&mut part) {
-                Ok(0) => return Poll::Ready(Ok(None)),
-                Ok(n) => {
-                    self.read += n as u64;
-                    self.bytes.extend_from_slice(&part[..n]);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error.into())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// The next frame; `None` at the end of the stream, wherever it is. Cancel-safe.
+    pub(super) async fn next(&mut self, stream: &TcpStream) -> Result<Option<Frame>, FrameError> {
+        loop {
+            if let Some(frame) = self.buffered()? {
+                return Ok(Some(frame));
+            }
+            heard(stream).await?;
+            if !self.read(stream)? {
+                return Ok(None);
             }
         }
     }
@@ -66,11 +76,24 @@ impl Inbox {
             .map(char::from)
             .collect()
     }
+}
 
-    /// The same, as a future. Cancel-safe.
-    pub(super) async fn next(&mut self, stream: &TcpStream) -> Result<Option<Frame>, FrameError> {
-        std::future::poll_fn(|cx| self.poll_next(cx, stream)).await
+/// Returns when there is something to read, the end included; fails when the kernel has an error for this stream.
+/// Cancel-safe.
+///
+/// An ICMP error is announced as an error alone, without anything to read, and tokio's waiting for readability does not
+/// wake for that.
+pub(super) async fn heard(stream: &TcpStream) -> io::Result<()> {
+    let ready = stream.ready(Interest::READABLE | Interest::ERROR).await?;
+    // What arrived before an error is read before it: the read then fails with the same error.
+    if ready.is_error() && !ready.is_readable() {
+        // Clears tokio's notice of it, before the kernel is asked: the next error comes with an event of its own.
+        let _ = stream.try_io(Interest::ERROR, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
     }
+    Ok(())
 }
 
 /// The writing half of a busy connection: takes what the kernel does not take at once.

@@ -81,9 +81,14 @@ impl Client {
     }
 
     pub(crate) fn send(&mut self, frame: Frame) {
+        assert!(self.try_send(frame), "the reflector ended the connection");
+    }
+
+    /// Whether the connection is still there to send on.
+    pub(crate) fn try_send(&mut self, frame: Frame) -> bool {
         let bytes = encoded(frame);
-        self.stream.write_all(&bytes).unwrap();
         self.sent += bytes.len() as u64;
+        self.stream.write_all(&bytes).is_ok()
     }
 
     /// The next frame, or `None` at the end of the connection. Panics when neither comes.

@@ -1,7 +1,7 @@
 //! One TCP handshake.
 
 use super::session::EngineConfig;
-use crate::io::{EngineError, sys};
+use crate::io::EngineError;
 use crate::time::Duration;
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ pub(super) enum DialError {
     TimedOut(Duration),
 }
 
-/// Connects without blocking, within `limit`. The stream sends small segments at once and hears of ICMP at once.
+/// Connects without blocking, within `limit`. The stream sends small segments at once.
 pub(super) async fn dial(address: SocketAddr, limit: Duration) -> Result<TcpStream, DialError> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
@@ -30,7 +30,6 @@ pub(super) async fn dial(address: SocketAddr, limit: Duration) -> Result<TcpStre
     stream
         .set_nodelay(true)
         .map_err(|error| DialError::Call("TCP_NODELAY", error))?;
-    sys::report_icmp(&stream, address.is_ipv6()).map_err(|error| DialError::Call("IP_RECVERR", error))?;
     Ok(stream)
 }
 

@@ -138,15 +138,16 @@ impl Link {
         }
     }
 
-    /// Writes one frame now; whether it left.
+    /// Writes one frame now; whether it left. An ICMP error that an earlier segment met is reported by this call instead
+    /// of sending, and then forgotten: the second attempt sends.
     pub(super) fn send(&self, frame: Frame) -> bool {
-        match send_now(&self.stream, frame) {
+        (0..2).any(|_| match send_now(&self.stream, frame) {
             Ok(_) => true,
             Err(error) => {
                 self.failed(&error);
                 false
             }
-        }
+        })
     }
 }
 

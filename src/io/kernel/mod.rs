@@ -4,14 +4,14 @@
 //! buffer and no timer. The engine itself only starts tasks and puts what they see into the planner's words, so nothing
 //! here blocks.
 //!
-//! With a reflector ([`link`](self), [`service`](self)) both ends can be asked to speak first. Against any other TCP
-//! service ([`plain`](self), [`keepalive`](self)) only the client can, with a keepalive that the kernel is made to send
-//! at once and that costs the service not a byte.
+//! With a reflector (`link`, `service`) both ends can be asked to speak first. Against any other TCP service (`plain`,
+//! `keepalive`) only the client can, with a keepalive that the kernel is made to send at once and that costs the service
+//! not a byte; a server-first test does nothing there, and no silence shorter than 1 s can be tested.
 //!
 //! Details that a planner may rely on:
 //!
 //! - `Opened` comes again, with a later `silent_since`, where something broke the silence that was not ours: a banner,
-//!   data or keepalives of the server, a retransmission. It comes before the `Tried` or `Ended` that it matters for.
+//!   data or keepalives of the server, a retransmission. It comes before the `Tried` that it matters for.
 //! - `Ended` with ICMP says what the network said; the kernel goes on trying, and an answer may still come.
 //! - Both ends may report the end of one connection: two `Ended` with different witnesses.
 //! - Where the kernel of either end only gave up repeating, nothing ended: that is silence, and nothing is reported.
@@ -28,14 +28,15 @@ mod open;
 mod plain;
 mod service;
 mod session;
+mod translate;
 
 pub use session::EngineConfig;
 
 use super::{Engine, EngineError, clock};
 use crate::model::target::Scheme;
-use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Tries, Witness};
+use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Tries};
 use crate::time::{Duration, Instant};
-use crate::wire::frame::{Frame, MAX_PUSHES, MAX_SPACING, MIN_SPACING, Order, Traffic};
+use crate::wire::frame::{Frame, MAX_AFTER, MAX_PUSHES, MAX_SPACING, MIN_SPACING, Order, Traffic};
 use confirm::Confirmations;
 use event::Event;
 use link::Link;
@@ -144,8 +145,17 @@ impl KernelEngine {
         self.hold_limit
     }
 
-    /// Gives the reflector any order about a connection of this run. Does nothing without a reflector.
+    /// Gives the reflector any order about a connection of this run, within the protocol's bounds. Does nothing without a
+    /// reflector.
     pub fn order(&mut self, hold: HoldId, order: Order) {
+        let order = match order {
+            Order::Push { after, count, spacing } => Order::Push {
+                after: after.min(MAX_AFTER),
+                count: count.clamp(1, MAX_PUSHES),
+                spacing: spacing.clamp(MIN_SPACING, MAX_SPACING),
+            },
+            other => other,
+        };
         if let Some(service) = &self.service {
             service.command(hold, order);
         }
@@ -162,7 +172,7 @@ impl KernelEngine {
         let Some(link) = hold.link.clone() else { return };
         if let Some(silent_since) = link.disturbed(now) {
             self.ready
-                .push_back(opened_again(id, &link, now, silent_since, hold.rtt));
+                .push_back(translate::opened_again(id, &link, now, silent_since, hold.rtt));
         }
         let tries = Tries {
             count: tries.count.clamp(1, MAX_PUSHES),
@@ -208,110 +218,6 @@ impl KernelEngine {
             }
             Control::Keepalive(task) => {
                 let _ = task.send(seq);
-            }
-        }
-    }
-
-    /// Puts what a task saw into the planner's words; `None` where it is nothing for the planner.
-    fn translate(&mut self, event: Event) -> Option<Observation> {
-        let (at, id, fact) = match event {
-            Event::Host { at, fact } => return Some(Observation { at, hold: None, fact }),
-            Event::Fact { hold, at, fact } => (at, hold, fact),
-            Event::Opened {
-                link,
-                watch,
-                at,
-                silent_since,
-                rtt,
-            } => {
-                let id = link.hold;
-                let hold = self.holds.get_mut(&id);
-                let Some(hold) = hold else {
-                    watch.abort(); // closed while it was being opened
-                    return None;
-                };
-                hold.tasks.clear();
-                hold.tasks.push(watch);
-                hold.rtt = rtt;
-                if hold.experiment == Experiment::Control {
-                    hold.control = Some(Box::new(match self.session.config.scheme {
-                        Scheme::Reflector => Control::Data(VecDeque::new()),
-                        Scheme::Tcp => {
-                            let (task, beats) = keepalive::control(Arc::clone(&link));
-                            hold.tasks.push(task);
-                            Control::Keepalive(beats)
-                        }
-                    }));
-                }
-                let fact = opened_fact(&link, silent_since, rtt);
-                hold.link = Some(link);
-                (at, id, fact)
-            }
-            Event::Disturbed { hold, at, silent_since } => {
-                let known = self.holds.get(&hold)?;
-                let link = known.link.as_ref()?;
-                (at, hold, opened_fact(link, silent_since, known.rtt))
-            }
-            Event::Push { hold, at } => {
-                self.holds.get(&hold)?;
-                self.confirmations.pushed(hold, at, self.session.config.clock.now());
-                return None;
-            }
-            Event::Echo { hold, at, seq } => {
-                let Some(Control::Data(under_way)) = self.holds.get_mut(&hold)?.control.as_deref_mut() else {
-                    return None;
-                };
-                let (_, sent) = under_way.remove(under_way.iter().position(|(known, _)| *known == seq)?)?;
-                (at, hold, Fact::Echo { seq, sent })
-            }
-            Event::Service { at, frame } => return self.reported(at, frame),
-        };
-        self.holds.get(&id)?;
-        Some(Observation {
-            at,
-            hold: Some(id),
-            fact,
-        })
-    }
-
-    /// The same for a report of the reflector.
-    fn reported(&mut self, at: Instant, frame: Frame) -> Option<Observation> {
-        let (at, hold, fact) = match frame {
-            Frame::Pushed { hold, nth } => (at, HoldId(hold), Fact::Tried { nth }),
-            Frame::Answered { hold, .. } => {
-                let pushed = self.confirmations.confirmed(HoldId(hold))?;
-                (pushed, HoldId(hold), Fact::Answered)
-            }
-            Frame::Ended { hold, how } => {
-                let how = super::ending::ending(how)?;
-                let witness = Witness::Reflector;
-                (at, HoldId(hold), Fact::Ended { how, witness })
-            }
-            Frame::Report { hold, traffic } => {
-                self.reports.insert(HoldId(hold), traffic);
-                return None;
-            }
-            _ => return None,
-        };
-        self.holds.get(&hold)?;
-        Some(Observation {
-            at,
-            hold: Some(hold),
-            fact,
-        })
-    }
-
-    /// A push whose answer nobody has confirmed in time.
-    fn half_answered(&mut self, now: Instant) -> Option<Observation> {
-        let served = self.service.as_ref().is_some_and(service::Handle::is_up);
-        loop {
-            let hold = self.confirmations.overdue(now, served)?;
-            if self.holds.contains_key(&hold) {
-                return Some(Observation {
-                    at: now,
-                    hold: Some(hold),
-                    fact: Fact::HalfAnswered,
-                });
             }
         }
     }
@@ -382,22 +288,6 @@ impl Engine for KernelEngine {
 impl Drop for KernelEngine {
     fn drop(&mut self) {
         self.watchdog.abort();
-    }
-}
-
-fn opened_fact(link: &Link, silent_since: Instant, rtt: Duration) -> Fact {
-    Fact::Opened {
-        silent_since,
-        rtt,
-        local_port: link.local_port(),
-    }
-}
-
-fn opened_again(hold: HoldId, link: &Link, at: Instant, silent_since: Instant, rtt: Duration) -> Observation {
-    Observation {
-        at,
-        hold: Some(hold),
-        fact: opened_fact(link, silent_since, rtt),
     }
 }
 

@@ -8,6 +8,7 @@ use super::plain;
 use super::session::Session;
 use crate::io::EngineError;
 use crate::io::framed::Inbox;
+use crate::io::sys;
 use crate::io::tcp_info::{TcpInfo, arrived};
 use crate::model::target::Scheme;
 use crate::model::{Experiment, Fact, HoldId};
@@ -30,6 +31,8 @@ async fn try_open(session: &Arc<Session>, hold: HoldId, experiment: Experiment) 
         .await
         .map_err(|error| (error.describe(config.address), error.refused()))?;
     let connected = config.clock.now();
+    // Not for service channels, which have to outlive a short cut of the route.
+    sys::report_icmp(&stream);
     let handshake_info = TcpInfo::of(&stream).unwrap_or_default();
     let rtt = match handshake_info.rtt {
         rtt if rtt.is_zero() => connected.since(began),

@@ -10,14 +10,15 @@ use super::event::Event;
 use super::link::Link;
 use super::session::{EngineConfig, Session};
 use crate::io::EngineError;
+use crate::io::framed::heard;
 use crate::io::tcp_info::{TcpInfo, arrived};
 use crate::model::{Fact, HoldId, Tries};
 use crate::time::{Duration, Instant};
 use rustix::net::sockopt::set_tcp_quickack;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use tokio::net::TcpStream;
 
 /// How long a service may take to begin its banner.
@@ -183,24 +184,31 @@ fn timer(config: &EngineConfig, after: Duration) -> Timer {
 }
 
 async fn next(stream: &TcpStream, pause: &mut Option<Timer>) -> Seen {
-    std::future::poll_fn(|cx| {
-        loop {
+    loop {
+        let mut heard = pin!(heard(stream));
+        let next = std::future::poll_fn(|cx| {
             if let Some(timer) = pause
                 && timer.as_mut().poll(cx).is_ready()
             {
-                return Poll::Ready(Seen::Pause);
+                return Poll::Ready(None);
             }
-            if let Err(error) = ready!(stream.poll_read_ready(cx)) {
-                return Poll::Ready(Seen::Failed(error));
-            }
-            let mut drain = [0; 2048];
-            return Poll::Ready(match stream.try_read(&mut drain) {
-                Ok(0) => Seen::End,
-                Ok(_) => Seen::Bytes,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                Err(error) => Seen::Failed(error),
-            });
+            heard.as_mut().poll(cx).map(Some)
+        });
+        match next.await {
+            None => return Seen::Pause,
+            Some(Err(error)) => return Seen::Failed(error),
+            Some(Ok(())) => {}
         }
-    })
-    .await
+        // On the stack, and not part of the future: a silent hold has no buffer.
+        match drain(stream) {
+            Ok(0) => return Seen::End,
+            Ok(_) => return Seen::Bytes,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Seen::Failed(error),
+        }
+    }
+}
+
+fn drain(stream: &TcpStream) -> io::Result<usize> {
+    stream.try_read(&mut [0; 2048])
 }

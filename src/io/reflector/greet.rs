@@ -8,6 +8,7 @@ use super::service;
 use super::shared::{Shared, count};
 use crate::io::framed::{Inbox, send_now};
 use crate::io::random::random;
+use crate::io::sys;
 use crate::wire::auth::{Nonce, Purpose, Tag, Transcript};
 use crate::wire::frame::{Frame, FrameCodec, FrameError, Hello, Refusal, Role, Welcome};
 use std::sync::Arc;
@@ -62,9 +63,9 @@ async fn greet(shared: &Shared, stream: &TcpStream, inbox: &mut Inbox) -> Result
     let Some(Frame::Hello(hello)) = inbox.next(stream).await? else {
         return Err(No::Silent);
     };
-    let key = shared.key(&hello.token);
     let seen = |server| transcript(&hello, server);
     if hello.role == Role::Service {
+        let key = shared.key(&hello.token);
         let server = Nonce(random().map_err(|_| No::Silent)?);
         send(shared, stream, Frame::Challenge { nonce: server })?;
         let Some(Frame::Proof { tag }) = inbox.next(stream).await? else {
@@ -76,11 +77,9 @@ async fn greet(shared: &Shared, stream: &TcpStream, inbox: &mut Inbox) -> Result
             Err(No::Word(Refusal::Secret))
         };
     }
-    if shared.run(&hello.token).is_none() {
-        return Err(No::Word(Refusal::UnknownRun));
-    }
+    let run = shared.run(&hello.token).ok_or(No::Word(Refusal::UnknownRun))?;
     let server = Nonce::default();
-    if hello.tag != key.tag(Purpose::Hello, &seen(server)) {
+    if hello.tag != run.key.tag(Purpose::Hello, &seen(server)) {
         return Err(No::Word(Refusal::Secret));
     }
     Ok(Greeted { hello, server })
@@ -129,6 +128,7 @@ fn admit(shared: &Arc<Shared>, greeted: Greeted, stream: TcpStream, inbox: Inbox
     let Some(run) = shared.run(&hello.token) else {
         return refuse(shared, &stream, Refusal::UnknownRun);
     };
+    sys::report_icmp(&stream);
     let word = welcome(true, 0, run.key.tag(Purpose::Welcome, &said));
     let hold = Hold::new(hello.hold, hello.role, Arc::clone(&run), slot, stream);
     if let Err(why) = run.join(shared, &hold) {

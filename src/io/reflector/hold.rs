@@ -6,7 +6,7 @@ use super::push;
 use super::run::Run;
 use super::shared::{Shared, Slot, count, lock};
 use crate::io::ending::meaning;
-use crate::io::framed::{Inbox, send_now};
+use crate::io::framed::{Inbox, heard, send_now};
 use crate::io::tcp_info::TcpInfo;
 use crate::time::Instant;
 use crate::wire::frame::{Frame, FrameError, How, Order, Role, Traffic};
@@ -37,6 +37,8 @@ struct State {
     closed: bool,
     /// Word of its end has been given.
     told: bool,
+    /// Word of an ICMP error, which need not be the end, has been given.
+    told_icmp: bool,
     /// The client ordered that nothing be read.
     paused: bool,
     /// Who is to be woken when it orders the contrary.
@@ -76,9 +78,16 @@ impl Hold {
         state.watch = Some(watch);
     }
 
-    /// Writes one frame now.
+    /// Writes one frame now. An ICMP error that an earlier segment met is reported by this call instead of sending, and
+    /// then forgotten: the second attempt sends.
     pub(super) fn send(&self, frame: Frame) -> io::Result<()> {
-        let sent = send_now(&self.stream, frame)? as u64;
+        let sent = match send_now(&self.stream, frame) {
+            Err(error) if meaning(&error) == Some(How::Icmp) => {
+                self.failed(&error);
+                send_now(&self.stream, frame)?
+            }
+            other => other?,
+        } as u64;
         count(&self.shared().counters.bytes_out, sent);
         let mut state = lock(&self.state);
         state.bytes_out += sent;
@@ -94,7 +103,11 @@ impl Hold {
     }
 
     fn tell(&self, how: How) {
-        let told = std::mem::replace(&mut lock(&self.state).told, true);
+        let mut state = lock(&self.state);
+        let told = state.told || (how == How::Icmp && state.told_icmp);
+        state.told |= how != How::Icmp;
+        state.told_icmp |= how == How::Icmp;
+        drop(state);
         if !told {
             self.run.report(self.shared(), Frame::Ended { hold: self.id, how });
         }
@@ -226,16 +239,7 @@ impl Hold {
 /// Reads until the connection ends.
 async fn watch(hold: Arc<Hold>, mut inbox: Inbox) {
     loop {
-        let next = std::future::poll_fn(|cx| {
-            let mut state = lock(&hold.state);
-            if state.paused {
-                state.reader = Some(cx.waker().clone());
-                return Poll::Pending;
-            }
-            drop(state);
-            inbox.poll_next(cx, &hold.stream)
-        })
-        .await;
+        let next = next(&hold, &mut inbox).await;
         let read = std::mem::take(&mut inbox.read);
         hold.shared().counters.bytes_in.fetch_add(read, Relaxed);
         lock(&hold.state).bytes_in += read;
@@ -255,6 +259,28 @@ async fn watch(hold: Arc<Hold>, mut inbox: Inbox) {
     }
     hold.run.leave(hold.id);
     hold.stop();
+}
+
+/// The next frame; `None` at the end of the stream. Reads nothing while the client wants nothing to be read.
+async fn next(hold: &Hold, inbox: &mut Inbox) -> Result<Option<Frame>, FrameError> {
+    loop {
+        if let Some(frame) = inbox.buffered()? {
+            return Ok(Some(frame));
+        }
+        heard(&hold.stream).await?;
+        std::future::poll_fn(|cx| {
+            let mut state = lock(&hold.state);
+            if !state.paused {
+                return Poll::Ready(());
+            }
+            state.reader = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+        if !inbox.read(&hold.stream)? {
+            return Ok(None);
+        }
+    }
 }
 
 /// Whether the kernel has given the connection up (state CLOSE); an ICMP error alone does not end it.

@@ -9,10 +9,10 @@
 //! Garbage, half frames and slow senders are dropped without a word. And what it promises to a measurement: nothing of
 //! its own ever touches a silent hold, no keepalive, no timer.
 //!
-//! - [`listen`]: sockets and accepting; [`greet`]: the first frames of a connection;
-//! - [`run`]: what belongs to one run, and what it has to be told; [`service`]: its service channel;
-//! - [`hold`]: one hold or control; [`push`]: the test of one;
-//! - [`limits`]: how much of everything.
+//! - `listen`: sockets and accepting; `greet`: the first frames of a connection;
+//! - `run`: what belongs to one run, and what it has to be told; `service`: its service channel;
+//! - `hold`: one hold or control; `push`: the test of one;
+//! - `limits`: how much of everything.
 
 mod greet;
 mod hold;

@@ -23,7 +23,9 @@ pub(super) fn start(run: Arc<Run>, slot: Slot, stream: TcpStream, inbox: Inbox, 
             return shared.end(&run);
         }
         // The run outlives its channel for a while: a client whose network was cut comes back.
-        shared.clock.sleep(shared.limits.run).await;
+        if run.is_served_by(number) {
+            shared.clock.sleep(shared.limits.run).await;
+        }
         if run.is_served_by(number) {
             shared.end(&run);
         }

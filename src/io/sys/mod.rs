@@ -27,16 +27,18 @@ pub(super) fn tcp_info_bytes<const N: usize>(socket: &impl AsFd) -> io::Result<(
 }
 
 /// Asks the kernel to report ICMP errors at once (`ip(7)`, `IP_RECVERR`; for TCP there is no queue, the error is what
-/// the next call returns). The connection survives it.
-pub(super) fn report_icmp(socket: &impl AsFd, v6: bool) -> io::Result<()> {
-    let (level, name) = if v6 {
-        (libc::IPPROTO_IPV6, libc::IPV6_RECVERR)
-    } else {
-        (libc::IPPROTO_IP, libc::IP_RECVERR)
-    };
+/// the next call returns). The connection survives it. Best effort: without it an ICMP error is only the reason that
+/// the kernel gives when it gives up.
+pub(super) fn report_icmp(socket: &impl AsFd) {
+    // Both: a socket of a dual-stack listener speaks IPv4 too. The one that does not apply fails.
+    switch_on(socket, libc::IPPROTO_IP, libc::IP_RECVERR);
+    switch_on(socket, libc::IPPROTO_IPV6, libc::IPV6_RECVERR);
+}
+
+fn switch_on(socket: &impl AsFd, level: libc::c_int, name: libc::c_int) {
     let on: libc::c_int = 1;
     // SAFETY: the pointer and the length describe `on`, which outlives the call and is only read.
-    let result = unsafe {
+    let _ = unsafe {
         libc::setsockopt(
             socket.as_fd().as_raw_fd(),
             level,
@@ -45,8 +47,4 @@ pub(super) fn report_icmp(socket: &impl AsFd, v6: bool) -> io::Result<()> {
             size_of::<libc::c_int>() as libc::socklen_t,
         )
     };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
 }

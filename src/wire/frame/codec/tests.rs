@@ -159,7 +159,10 @@ fn a_hello_is_longer_than_everything_that_it_entitles_to() {
     .len();
     let proof = encoded(Frame::Proof { tag: Tag::default() }).len();
     let draining = encoded(Frame::Draining).len();
-    assert!(hello >= welcome + EVENT_LEN, "a hold: welcome and one word of its end");
+    assert!(
+        hello >= welcome + 2 * EVENT_LEN,
+        "a hold: welcome, word of an ICMP error, and of its end"
+    );
     assert!(hello >= challenge + EVENT_LEN, "a service channel that is refused");
     assert!(hello + proof >= challenge + welcome + draining, "a service channel");
     assert!(hello >= encoded(Frame::Refused { why: REFUSALS[0] }).len());

@@ -1,3 +1,5 @@
 //! The `idlescope` command: everything is in the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    idlescope::cli::main(std::env::args_os())
+}

@@ -1,0 +1,52 @@
+//! What `probe` and `plan` share: the options that say what to ask of a path.
+
+use super::exit::Failure;
+use super::values;
+use crate::measure::Plan;
+use crate::model::{Scheme, Target};
+use crate::profile::Profile;
+use crate::time::Duration;
+
+/// What to ask of a path. Flags go before the profile.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "What to ask")]
+pub struct RequestArgs {
+    /// What kind of path it is: a built-in profile (see `idlescope profiles`) or a TOML file
+    #[arg(long, value_name = "NAME|FILE", default_value = "default")]
+    pub profile: String,
+    /// The shortest silence of interest
+    #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = values::duration)]
+    pub min: Option<Duration>,
+    /// The longest silence of interest: what nobody waits for is not found
+    #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = values::duration)]
+    pub max: Option<Duration>,
+    /// Width of the bracket to aim at; never better than 1 s + 1.2 RTT
+    #[arg(long, value_name = "2%", value_parser = values::resolution)]
+    pub resolution: Option<f64>,
+    /// Connections that the ladder may use at once: fewer give a wider interval, not a longer wait
+    #[arg(long, value_name = "N")]
+    pub connections: Option<u32>,
+    /// Do not repeat the result with few connections
+    #[arg(long)]
+    pub no_recheck: bool,
+}
+
+impl RequestArgs {
+    /// The profile that was named.
+    pub fn profile(&self) -> Result<Profile, Failure> {
+        crate::profile::load(&self.profile).map_err(Failure::usage)
+    }
+
+    /// The plan for `target`: the profile, with the flags over it.
+    pub fn plan(&self, profile: &Profile, target: &Target) -> Result<Plan, Failure> {
+        let mut request = profile.request(target.scheme == Scheme::Reflector);
+        request.min = self.min.unwrap_or(request.min);
+        request.max = self.max.unwrap_or(request.max);
+        request.resolution = self.resolution.unwrap_or(request.resolution);
+        request.connections = self.connections.unwrap_or(request.connections);
+        if self.no_recheck {
+            request.recheck = 0;
+        }
+        Plan::new(request).map_err(Failure::usage)
+    }
+}

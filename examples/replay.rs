@@ -4,6 +4,7 @@
 //! cargo run --release --example replay -- "700, 2 h, loss 0" 4000009
 //! ```
 
+use idlescope::measure::posterior::{self, Sweeps};
 use idlescope::sim::study;
 
 fn main() {
@@ -24,7 +25,7 @@ fn main() {
         idlescope::model::Experiment::Ladder,
         0.0,
     );
-    let p = idlescope::measure::posterior::weigh(&samples, &mut Default::default());
+    let p = posterior::weigh(&samples, &mut Sweeps::default());
     println!(
         "nothing {} clean {} sweep {} mixture {} period {:?} q {:?} second {:?}",
         p.nothing,

@@ -21,7 +21,7 @@ pub struct Ends {
     pub count: usize,
 }
 
-/// Ages that differ by less than this come from one timer: HAProxy's close spreads over 60 ms (measured, 2.6.12).
+/// Ages that differ by less than this come from one timer: `HAProxy`'s close spreads over 60 ms (measured, 2.6.12).
 const SAME_AGE: f64 = 0.1;
 /// Ends closer together in time than this belong to one look of a sweeping box.
 const SAME_LOOK: f64 = 0.25;
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn ended(start: f64, at: f64) -> Sample {
-        Sample { start, age: at - start, fate: Fate::Ended }
+        Sample { start, age: at - start, fate: Fate::Ended, slack: 0.0 }
     }
 
     #[test]

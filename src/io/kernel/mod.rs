@@ -177,7 +177,7 @@ impl KernelEngine {
             Tries { count: tries.count.clamp(1, MAX_PUSHES), spacing: tries.spacing.clamp(MIN_SPACING, MAX_SPACING) };
         match (self.session.config.scheme, speaker) {
             (Scheme::Reflector, FirstSpeaker::Server) => {
-                self.order(id, Order::Push { after: Duration::ZERO, count: tries.count, spacing: tries.spacing })
+                self.order(id, Order::Push { after: Duration::ZERO, count: tries.count, spacing: tries.spacing });
             }
             (Scheme::Reflector, FirstSpeaker::Client) => {
                 link.begin_test();

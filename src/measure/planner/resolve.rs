@@ -186,11 +186,11 @@ impl Planner {
         }
         if started > 0 || !self.testing.is_empty() {
             // Nothing is final while answers are outstanding; but the tail is bounded.
-            if elapsed < self.tail_limit(view.high) + 3.0 {
+            if elapsed < tail_limit(view.high) + 3.0 {
                 return;
             }
         }
-        let out_of_time = elapsed >= self.tail_limit(view.high);
+        let out_of_time = elapsed >= tail_limit(view.high);
         if p.mixture > MIXTURE && view.deaths >= FEWEST_DEATHS {
             if narrow || out_of_time {
                 self.phase = Phase::Second(second::Climb::new(self.now));
@@ -204,7 +204,7 @@ impl Planner {
         let sure = p.mixture < NO_MIXTURE || out_of_time;
         if asked && sure && (narrow || out_of_time) && view.deaths >= FEWEST_DEATHS.min(view.beyond + view.ended + 1) {
             self.decide();
-        } else if out_of_time && elapsed > self.tail_limit(view.high) + 20.0 {
+        } else if out_of_time && elapsed > tail_limit(view.high) + 20.0 {
             if p.nothing > 0.5 {
                 self.suspects = self.deaths;
                 self.phase = Phase::Climb;
@@ -213,13 +213,6 @@ impl Planner {
             }
         }
     }
-
-    /// The tail may take a few seconds; longer ones only where they are a small part of the whole.
-    fn tail_limit(&self, high: f64) -> f64 {
-        let high = if high.is_finite() { high } else { 60.0 };
-        (5.0 + 0.02 * high).min(12.0)
-    }
-
     /// The age of hold `i` by the time a test asked for now has reached it.
     pub(super) fn age_of(&self, i: usize) -> f64 {
         let arrives = match self.plan.speaker {
@@ -254,4 +247,10 @@ impl Planner {
         }
         n
     }
+}
+
+/// The tail may take a few seconds; longer ones only where they are a small part of the whole.
+fn tail_limit(high: f64) -> f64 {
+    let high = if high.is_finite() { high } else { 60.0 };
+    (5.0 + 0.02 * high).min(12.0)
 }

@@ -70,7 +70,9 @@ impl Default for Sweeps {
         })
         .collect();
         let total: f64 = periods.iter().map(|p| p.prior).sum();
-        periods.iter_mut().for_each(|p| p.prior /= total);
+        for p in &mut periods {
+            p.prior /= total;
+        }
         Self { periods }
     }
 }
@@ -242,7 +244,7 @@ mod tests {
             .map(|&(start, at)| {
                 let look = at - (at - phase).rem_euclid(s);
                 let fate = if look - start >= t { Fate::Dead } else { Fate::Alive };
-                Sample { start, age: at - start, fate }
+                Sample { start, age: at - start, fate, slack: 0.0 }
             })
             .collect();
         samples.sort_by(|a, b| a.age.total_cmp(&b.age));

@@ -90,12 +90,13 @@ impl Actor {
         self.act(Action::Close { hold: HoldId(hold) })
     }
 
-    /// Everything seen of `hold` since the last look, one line each, without the tries.
+    /// Everything seen of `hold` since the last look, one line each, without the tries and without the arrival of the
+    /// push, of which `answered` and `half answered` tell.
     pub(super) fn saw(&mut self, hold: u32) -> Vec<String> {
         let (about, rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.seen).into_iter().partition(|seen| seen.hold == Some(HoldId(hold)));
         self.seen = rest;
-        about.iter().filter(|seen| !matches!(seen.fact, Fact::Tried { .. })).map(line).collect()
+        about.iter().filter(|seen| !matches!(seen.fact, Fact::Tried { .. } | Fact::Heard)).map(line).collect()
     }
 
     /// Everything seen of this host since the last look.
@@ -114,6 +115,7 @@ fn line(seen: &Observation) -> String {
         }
         Fact::OpenFailed { refused, .. } => if *refused { "refused" } else { "unanswered" }.to_owned(),
         Fact::Tried { nth } => format!("try {nth}"),
+        Fact::Heard => "heard".to_owned(),
         Fact::Answered => "answered".to_owned(),
         Fact::HalfAnswered => "half answered".to_owned(),
         Fact::Ended { how, witness: Witness::Client } => format!("{how} here"),

@@ -31,8 +31,10 @@ prop_compose! {
         local_port in proptest::option::of(1_u16..),
         hop in proptest::option::of(any::<u8>()),
     ) -> HoldRecord {
+        first_try: None,
         let (experiment, first_speaker, refresh, outcome) = words;
         HoldRecord {
+            first_try: None,
             hold: HoldId(0),
             silent_since: Instant::from_start(Duration::from_millis(silent_since)),
             experiment,

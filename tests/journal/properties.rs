@@ -31,7 +31,6 @@ prop_compose! {
         local_port in proptest::option::of(1_u16..),
         hop in proptest::option::of(any::<u8>()),
     ) -> HoldRecord {
-        first_try: None,
         let (experiment, first_speaker, refresh, outcome) = words;
         HoldRecord {
             first_try: None,

@@ -4,8 +4,12 @@
 //! loopback, or as many as the first argument says, and lets all of them be pushed, each at its own instant. Prints the
 //! memory of both processes per hold, and how long after its instant each push arrived.
 //!
+//! With `plain` as the second argument the target is a service that never says a word instead, and only memory is
+//! measured.
+//!
 //! ```sh
 //! cargo run --release --example ten_thousand_holds -- 2000
+//! cargo run --release --example ten_thousand_holds -- 2000 plain
 //! ```
 
 use idlescope::io::{Clock, Engine, EngineConfig, KernelEngine, Limits, Reflector, ServeConfig, ensure_file_limit};
@@ -14,6 +18,7 @@ use idlescope::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Tries};
 use idlescope::time::{Duration, Instant};
 use std::error::Error;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 /// Connections opened in a second: fast, but no burst.
@@ -24,12 +29,25 @@ const TEST_RATE: u32 = 500;
 fn main() -> Result<(), Box<dyn Error>> {
     let argument = std::env::args().nth(1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    if argument.as_deref() == Some("serve") {
-        runtime.block_on(serve())
-    } else {
-        let holds = argument.map_or(Ok(10_000), |n| n.parse())?;
-        runtime.block_on(measure(holds))
+    match argument.as_deref() {
+        Some("serve") => runtime.block_on(serve()),
+        Some("serve-plain") => serve_plain(),
+        holds => {
+            let holds = holds.map_or(Ok(10_000), str::parse)?;
+            let plain = std::env::args().nth(2).as_deref() == Some("plain");
+            runtime.block_on(measure(holds, if plain { Scheme::Tcp } else { Scheme::Reflector }))
+        }
     }
+}
+
+/// A service that accepts and keeps silent, until standard input ends.
+fn serve_plain() -> Result<(), Box<dyn Error>> {
+    ensure_file_limit(std::env::args().nth(2).map_or(Ok(10_000), |n| n.parse())?)?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("{}", listener.local_addr()?);
+    std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
+    std::io::stdin().lock().read_line(&mut String::new())?;
+    Ok(())
 }
 
 /// The reflector: says its address on standard output and serves until standard input ends.
@@ -50,17 +68,21 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn measure(holds: u32) -> Result<(), Box<dyn Error>> {
+async fn measure(holds: u32, scheme: Scheme) -> Result<(), Box<dyn Error>> {
     ensure_file_limit(holds)?;
-    let mut child =
-        Command::new(std::env::current_exe()?).arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let server = if scheme == Scheme::Tcp { "serve-plain" } else { "serve" };
+    let mut child = Command::new(std::env::current_exe()?)
+        .args([server, &holds.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
     let mut address = String::new();
     BufReader::new(child.stdout.take().ok_or("no output of the reflector")?).read_line(&mut address)?;
 
     let clock = Clock::start();
     let mut engine = KernelEngine::connect(EngineConfig {
         address: address.trim().parse()?,
-        scheme: Scheme::Reflector,
+        scheme,
         secret: None,
         send: None,
         clock,
@@ -80,15 +102,22 @@ async fn measure(holds: u32) -> Result<(), Box<dyn Error>> {
     drop(opened);
     println!("{count} holds opened in {:.1} s, {:.0} a second asked", took.as_secs_f64(), OPEN_RATE);
 
-    engine.observe(clock.now() + Duration::from_secs(2)).await;
+    // Longer than the engine looks after an opening.
+    engine.observe(clock.now() + Duration::from_secs(5)).await;
     let after = (resident("self")?, resident(&child.id().to_string())?);
     let per_hold = |before: u64, after: u64| after.saturating_sub(before) as f64 / f64::from(holds) / 1024.0;
     println!(
-        "memory per silent hold: engine {:.2} KiB, reflector {:.2} KiB (resident, beyond the kernel's)",
+        "memory per silent hold: engine {:.2} KiB, {server} {:.2} KiB (resident, beyond the kernel's)",
         per_hold(before.0, after.0),
         per_hold(before.1, after.1)
     );
 
+    if scheme == Scheme::Tcp {
+        engine.shutdown().await;
+        drop(child.stdin.take());
+        child.wait()?;
+        return Ok(());
+    }
     let start = clock.now();
     let tries = Tries { count: 2, spacing: Duration::from_secs(5) };
     let speaker = FirstSpeaker::Server;

@@ -38,7 +38,8 @@ impl KernelEngine {
                     }));
                 }
                 if hold.experiment != Experiment::Control {
-                    hold.tasks.push(tokio::spawn(link::look_again(Arc::downgrade(&link))).abort_handle());
+                    // It ends by itself, with the link or within seconds; a handle would keep its memory longer.
+                    tokio::spawn(link::look_again(Arc::downgrade(&link)));
                 }
                 let fact = opened_fact(&link, silent_since, rtt);
                 hold.link = Some(link);

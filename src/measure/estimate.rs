@@ -22,7 +22,7 @@ impl Blur {
             FirstSpeaker::Server => 1.2 * rtt,
             FirstSpeaker::Client => 0.2 * rtt,
         };
-        Self { rtt, low }
+        Self { rtt, low: low + JIFFY }
     }
 }
 
@@ -52,6 +52,9 @@ impl Estimate {
     }
 }
 
+/// Timers of boxes are counted in ticks of their kernel: 4 ms where CONFIG_HZ is 250, 10 ms where it is 100. A bracket
+/// is not sharper than that at either end.
+const JIFFY: f64 = 0.01;
 /// The posterior covers this; brackets are reported as 99 %, for the prior is never quite the world's.
 const BRACKET: [f64; 2] = [0.0025, 0.9975];
 const CONFIDENCE: f64 = 0.99;
@@ -96,7 +99,7 @@ pub fn estimate(samples: &[Sample], open: &[f64], blur: Blur) -> Option<Estimate
         (low, high) = (e.low, e.high);
         sweep = if e.exact { None } else { e.period.or(sweep) };
     }
-    let first = Step { low: seconds(low - blur.low), high: Some(seconds(high)), share: 1.0 };
+    let first = Step { low: seconds(low - blur.low), high: Some(seconds(high + JIFFY)), share: 1.0 };
     let mut steps = vec![first];
     let mixed = posterior.mixture > MIXTURE;
     if mixed && let Some(second) = &posterior.second {

@@ -104,7 +104,7 @@ const DOUBT: Duration = Duration::from_millis(2500);
 /// At most so many controls at a time.
 const MOST: usize = 3;
 /// Without any sign of life for so long, control is lost. Longer than the outages that a mobile path recovers from.
-pub(super) const PATIENCE: Duration = Duration::from_secs(240);
+pub(super) const PATIENCE: Duration = Duration::from_secs(150);
 /// Refused for so long, the server is gone for good.
 const REFUSED: Duration = Duration::from_secs(10);
 

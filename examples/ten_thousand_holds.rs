@@ -1,59 +1,85 @@
 //! How much does a silent connection cost, and how late are tests when there are many?
 //!
-//! Starts a reflector in a process of its own (this program again, with `serve`), opens ten thousand holds to it on
-//! loopback, or as many as the first argument says, and lets all of them be pushed, each at its own instant. Prints the
-//! memory of both processes per hold, and how long after its instant each push arrived.
-//!
-//! With `plain` as the second argument the target is a service that never says a word instead, and only memory is
-//! measured.
+//! Builds a lab (three network namespaces, a router in the middle), starts a reflector on its server in a process of its
+//! own (this program again, with `serve`), opens ten thousand holds to it from the lab's client, or as many as the first
+//! argument says, and lets all of them be pushed, each at its own instant. Prints the memory of both processes per hold,
+//! and how long after its instant each push arrived. Where namespaces are forbidden it says so and measures on loopback.
 //!
 //! ```sh
 //! cargo run --release --example ten_thousand_holds -- 2000
-//! cargo run --release --example ten_thousand_holds -- 2000 plain
 //! ```
 
 use idlescope::io::{Clock, Engine, EngineConfig, KernelEngine, Limits, Reflector, ServeConfig, ensure_file_limit};
+use idlescope::lab::{Host, Lab, LabSpec};
 use idlescope::model::target::Scheme;
 use idlescope::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Tries};
 use idlescope::time::{Duration, Instant};
 use std::error::Error;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Child, Command, Stdio};
+
+/// What may cross from thread to thread.
+type Fails = Box<dyn Error + Send + Sync>;
 
 /// Connections opened in a second: fast, but no burst.
 const OPEN_RATE: u32 = 4000;
 /// Tests started in a second.
 const TEST_RATE: u32 = 500;
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Fails> {
     let argument = std::env::args().nth(1);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match argument.as_deref() {
-        Some("serve") => runtime.block_on(serve()),
-        Some("serve-plain") => serve_plain(),
-        holds => {
-            let holds = holds.map_or(Ok(10_000), str::parse)?;
-            let plain = std::env::args().nth(2).as_deref() == Some("plain");
-            runtime.block_on(measure(holds, if plain { Scheme::Tcp } else { Scheme::Reflector }))
+    if argument.as_deref() == Some("serve") {
+        let address = std::env::args().nth(2).ok_or("serve needs an address")?;
+        return block_on(serve(address.parse()?));
+    }
+    let holds = argument.map_or(Ok(10_000), |n| n.parse())?;
+    // The reflector's process inherits the limit.
+    ensure_file_limit(holds)?;
+    match Lab::build(&LabSpec::default()) {
+        Ok(lab) => {
+            let server = lab.address(Host::Server);
+            println!("in a lab: client {}, router, server {server}", lab.address(Host::Client));
+            let mut process = lab.command_in(Host::Server, reflector(SocketAddr::new(server, 0))?)?;
+            let (address, id) = (said_by(process.child())?, process.id());
+            let client = lab.run_in(Host::Client, move || block_on(measure(holds, address, id)));
+            client.join().map_err(|_| "the client's thread panicked")??;
+            drop(process.child().stdin.take());
+            process.wait()?;
+        }
+        Err(error) => {
+            println!("no lab: {error}; on loopback instead");
+            let mut child = reflector((Ipv4Addr::LOCALHOST, 0).into())?.spawn()?;
+            let (address, id) = (said_by(&mut child)?, child.id());
+            block_on(measure(holds, address, id))?;
+            drop(child.stdin.take());
+            child.wait()?;
         }
     }
-}
-
-/// A service that accepts and keeps silent, until standard input ends.
-fn serve_plain() -> Result<(), Box<dyn Error>> {
-    ensure_file_limit(std::env::args().nth(2).map_or(Ok(10_000), |n| n.parse())?)?;
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    println!("{}", listener.local_addr()?);
-    std::thread::spawn(move || listener.incoming().collect::<Vec<_>>());
-    std::io::stdin().lock().read_line(&mut String::new())?;
     Ok(())
 }
 
+fn block_on(work: impl Future<Output = Result<(), Fails>>) -> Result<(), Fails> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// This program as a reflector.
+fn reflector(address: SocketAddr) -> Result<Command, Fails> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("serve").arg(address.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    Ok(command)
+}
+
+/// The address that a reflector says it listens on.
+fn said_by(child: &mut Child) -> Result<SocketAddr, Fails> {
+    let mut address = String::new();
+    BufReader::new(child.stdout.take().ok_or("no output of the reflector")?).read_line(&mut address)?;
+    Ok(address.trim().parse()?)
+}
+
 /// The reflector: says its address on standard output and serves until standard input ends.
-async fn serve() -> Result<(), Box<dyn Error>> {
-    let reflector =
-        Reflector::bind(ServeConfig { listen: vec!["127.0.0.1:0".parse()?], secret: None, limits: Limits::default() })?;
+async fn serve(address: SocketAddr) -> Result<(), Fails> {
+    let reflector = Reflector::bind(ServeConfig { listen: vec![address], secret: None, limits: Limits::default() })?;
     println!("{}", reflector.local_addrs()[0]);
     let (ended, wait) = tokio::sync::oneshot::channel::<()>();
     std::thread::spawn(move || {
@@ -68,28 +94,19 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn measure(holds: u32, scheme: Scheme) -> Result<(), Box<dyn Error>> {
-    ensure_file_limit(holds)?;
-    let server = if scheme == Scheme::Tcp { "serve-plain" } else { "serve" };
-    let mut child = Command::new(std::env::current_exe()?)
-        .args([server, &holds.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut address = String::new();
-    BufReader::new(child.stdout.take().ok_or("no output of the reflector")?).read_line(&mut address)?;
-
+/// Opens the holds to the reflector at `address`, whose process is `server`, and lets them be pushed.
+async fn measure(holds: u32, address: SocketAddr, server: u32) -> Result<(), Fails> {
     let clock = Clock::start();
     let mut engine = KernelEngine::connect(EngineConfig {
-        address: address.trim().parse()?,
-        scheme,
+        address,
+        scheme: Scheme::Reflector,
         secret: None,
         send: None,
         clock,
         open_timeout: Duration::from_secs(10),
     })
     .await?;
-    let before = (resident("self")?, resident(&child.id().to_string())?);
+    let before = (resident("self")?, resident(&server.to_string())?);
 
     let experiment = Experiment::Ladder;
     let start = clock.now();
@@ -102,22 +119,15 @@ async fn measure(holds: u32, scheme: Scheme) -> Result<(), Box<dyn Error>> {
     drop(opened);
     println!("{count} holds opened in {:.1} s, {:.0} a second asked", took.as_secs_f64(), OPEN_RATE);
 
-    // Longer than the engine looks after an opening.
-    engine.observe(clock.now() + Duration::from_secs(5)).await;
-    let after = (resident("self")?, resident(&child.id().to_string())?);
+    engine.observe(clock.now() + Duration::from_secs(2)).await;
+    let after = (resident("self")?, resident(&server.to_string())?);
     let per_hold = |before: u64, after: u64| after.saturating_sub(before) as f64 / f64::from(holds) / 1024.0;
     println!(
-        "memory per silent hold: engine {:.2} KiB, {server} {:.2} KiB (resident, beyond the kernel's)",
+        "memory per silent hold: engine {:.2} KiB, reflector {:.2} KiB (resident, beyond the kernel's)",
         per_hold(before.0, after.0),
         per_hold(before.1, after.1)
     );
 
-    if scheme == Scheme::Tcp {
-        engine.shutdown().await;
-        drop(child.stdin.take());
-        child.wait()?;
-        return Ok(());
-    }
     let start = clock.now();
     let tries = Tries { count: 2, spacing: Duration::from_secs(5) };
     let speaker = FirstSpeaker::Server;
@@ -137,8 +147,6 @@ async fn measure(holds: u32, scheme: Scheme) -> Result<(), Box<dyn Error>> {
         at(1.0).as_secs_f64() * 1e3,
     );
     engine.shutdown().await;
-    drop(child.stdin.take());
-    child.wait()?;
     Ok(())
 }
 
@@ -167,7 +175,7 @@ async fn paced(
         let until = if next < holds { due(start, HoldId(next), rate) } else { give_up };
         if let Some(observation) = engine.observe(until).await
             && let Some(hold) = observation.hold
-            && !matches!(observation.fact, Fact::Tried { .. } | Fact::Heard)
+            && !matches!(observation.fact, Fact::Tried { .. })
         {
             seen.push(((hold, observation.at), observation.fact));
         }
@@ -176,7 +184,7 @@ async fn paced(
 }
 
 /// Resident memory of a process, in bytes (`proc_pid_status(5)`).
-fn resident(process: &str) -> Result<u64, Box<dyn Error>> {
+fn resident(process: &str) -> Result<u64, Fails> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS in /proc/…/status")?;
     let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;

@@ -23,39 +23,31 @@ pub(super) fn answer(found: &SpeakerFindings) -> String {
         1 => "1 hold".to_owned(),
         holds => format!("{holds} holds"),
     };
-    let sure = percent(found.confidence);
-    let ended = ended(found.ended_by);
+    let sure = format!("({}, {holds})", percent(found.confidence));
+    let ended = ended(found);
     match found.steps.as_slice() {
-        [] => format!("no answer; {holds}"),
-        [Step { low, high: None, .. }] if found.cause == Cause::Revived => format!(
-            "revived: still answered after {}, though the path had forgotten the connection by then; {holds}",
-            duration::human(*low)
-        ),
-        [Step { low, high: None, .. }] => format!(
-            "still alive after {}: nothing expired, so this is a lower bound ({sure}); {holds}",
-            duration::human(*low)
-        ),
-        [Step { low, high: Some(high), .. }] if found.exact => {
-            let (from, to) = duration::human_range(*low, *high);
-            let sign = sign(found.ended_by);
-            format!("{ended} between {from} and {to} ({sure}), timed by the {sign} itself; {holds}")
+        [] => format!("no answer ({holds})"),
+        [Step { low, high: None, .. }] if found.cause == Cause::Revived => {
+            format!("seems alive after {}, revived by its own packet ({holds})", duration::human(*low))
+        }
+        [Step { low, high: None, .. }] => {
+            format!("still alive after {}, the longest tested {sure}", duration::human(*low))
         }
         [Step { low, high: Some(high), .. }] => {
             let (from, to) = duration::human_range(*low, *high);
-            let by = by(found.ended_by);
             match found.sweep {
                 Some(sweep) => format!(
-                    "first {ended} between {from} and {to} ({sure}){by}; the box looks only about every {}, so some \
-                     live until {}; {holds}",
+                    "first {ended} between {from} and {to} {sure}; the box looks only about every {}, so some live \
+                     until {}",
                     duration::short(sweep),
                     duration::short(*high + sweep)
                 ),
-                None => format!("{ended} between {from} and {to} ({sure}){by}; {holds}"),
+                None => format!("{ended} between {from} and {to} {sure}"),
             }
         }
         steps => {
             let steps: Vec<String> = steps.iter().map(|step| part(step, ended)).collect();
-            format!("a mixture: {} ({sure}){}; {holds}", steps.join(", "), by(found.ended_by))
+            format!("a mixture: {} {sure}", steps.join(", "))
         }
     }
 }
@@ -71,28 +63,15 @@ fn part(step: &Step, ended: &str) -> String {
     }
 }
 
-fn ended(by: Outcome) -> &'static str {
-    match by {
-        Outcome::Reset => "reset",
-        Outcome::Closed => "closed",
-        Outcome::Icmp => "refused by ICMP",
-        Outcome::Alive | Outcome::Silent | Outcome::Void => "forgotten",
-    }
-}
-
-fn by(by: Outcome) -> &'static str {
-    match by {
-        Outcome::Silent => ", by silence",
-        _ => "",
-    }
-}
-
-fn sign(by: Outcome) -> &'static str {
-    match by {
-        Outcome::Reset => "RST",
-        Outcome::Closed => "FIN",
-        Outcome::Icmp => "ICMP error",
-        Outcome::Alive | Outcome::Silent | Outcome::Void => "end",
+/// How connections ended. What came unasked is named by its sign, for the sign told the time.
+fn ended(found: &SpeakerFindings) -> &'static str {
+    match (found.ended_by, found.exact) {
+        (Outcome::Reset, false) => "reset",
+        (Outcome::Reset, true) => "reset by an RST",
+        (Outcome::Closed, false) => "closed",
+        (Outcome::Closed, true) => "closed by a FIN",
+        (Outcome::Icmp, _) => "refused by ICMP",
+        (Outcome::Alive | Outcome::Silent | Outcome::Void, _) => "silently forgotten",
     }
 }
 
@@ -104,12 +83,11 @@ pub(super) fn explanations(speakers: &[SpeakerFindings]) -> Vec<String> {
     };
     let revived = speakers.iter().any(|found| found.speaker == FirstSpeaker::Client && found.cause == Cause::Revived);
     if revived {
-        let after = main.steps.first().and_then(|step| step.high);
-        let after = after.map_or_else(|| "that".to_owned(), duration::human);
+        let bracket = main.steps.first().and_then(|step| Some((step.low, step.high?)));
+        let after = bracket.map_or_else(|| "that".to_owned(), |(low, high)| duration::human_range(low, high).1);
         notes.push(format!(
-            "What that means: after {after} of silence a push from the server is lost, while a write from the client \
-             still seems to work, for it makes the path create its state anew. A client that only listens never \
-             learns that it cannot be reached: believe server first."
+            "The trap: after {after} a push from the server is lost, yet a client that writes sees nothing wrong: its \
+             packet makes the path remember anew."
         ));
     }
     if main.steps.len() > 1 {

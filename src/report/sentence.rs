@@ -24,25 +24,26 @@ pub(super) fn answer(found: &SpeakerFindings) -> String {
         holds => format!("{holds} holds"),
     };
     let sure = format!("({}, {holds})", percent(found.confidence));
-    let ended = ended(found);
+    let ended = ended(found.ended_by);
     match found.steps.as_slice() {
         [] => format!("no answer ({holds})"),
         [Step { low, high: None, .. }] if found.cause == Cause::Revived => {
             format!("seems alive after {}, revived by its own packet ({holds})", duration::human(*low))
         }
         [Step { low, high: None, .. }] => {
-            format!("still alive after {}, the longest tested {sure}", duration::human(*low))
+            format!("still alive after {}: a lower bound {sure}", duration::human(*low))
         }
         [Step { low, high: Some(high), .. }] => {
             let (from, to) = duration::human_range(*low, *high);
+            let sign = if found.exact { sign(found.ended_by) } else { "" };
             match found.sweep {
                 Some(sweep) => format!(
-                    "first {ended} between {from} and {to} {sure}; the box looks only about every {}, so some live \
+                    "first {ended} between {from} and {to}{sign} {sure}; the box looks only about every {}, so some live \
                      until {}",
                     duration::short(sweep),
                     duration::short(*high + sweep)
                 ),
-                None => format!("{ended} between {from} and {to} {sure}"),
+                None => format!("{ended} between {from} and {to}{sign} {sure}"),
             }
         }
         steps => {
@@ -63,15 +64,21 @@ fn part(step: &Step, ended: &str) -> String {
     }
 }
 
-/// How connections ended. What came unasked is named by its sign, for the sign told the time.
-fn ended(found: &SpeakerFindings) -> &'static str {
-    match (found.ended_by, found.exact) {
-        (Outcome::Reset, false) => "reset",
-        (Outcome::Reset, true) => "reset by an RST",
-        (Outcome::Closed, false) => "closed",
-        (Outcome::Closed, true) => "closed by a FIN",
-        (Outcome::Icmp, _) => "refused by ICMP",
-        (Outcome::Alive | Outcome::Silent | Outcome::Void, _) => "silently forgotten",
+fn ended(by: Outcome) -> &'static str {
+    match by {
+        Outcome::Reset => "reset",
+        Outcome::Closed => "closed",
+        Outcome::Icmp => "refused by ICMP",
+        Outcome::Alive | Outcome::Silent | Outcome::Void => "silently forgotten",
+    }
+}
+
+/// What came unasked, and told the time by that.
+fn sign(by: Outcome) -> &'static str {
+    match by {
+        Outcome::Reset => " by an RST",
+        Outcome::Closed => " by a FIN",
+        Outcome::Icmp | Outcome::Alive | Outcome::Silent | Outcome::Void => "",
     }
 }
 
@@ -86,8 +93,8 @@ pub(super) fn explanations(speakers: &[SpeakerFindings]) -> Vec<String> {
         let bracket = main.steps.first().and_then(|step| Some((step.low, step.high?)));
         let after = bracket.map_or_else(|| "that".to_owned(), |(low, high)| duration::human_range(low, high).1);
         notes.push(format!(
-            "The trap: after {after} a push from the server is lost, yet a client that writes sees nothing wrong: its \
-             packet makes the path remember anew."
+            "After {after} a push from the server is lost, but a client's write revives the connection and seems to work: \
+             believe server first."
         ));
     }
     if main.steps.len() > 1 {

@@ -158,7 +158,7 @@ fn a_fin_is_the_far_sides_word() {
     };
     let holds = ladder(FirstSpeaker::Client, (0.5, 8.0, 64), crate::alive_until(5.0));
     let text = summary(&info(), &plan(false), &findings(vec![exact]), &holds, Page { width: 80, colour: false });
-    assert!(text.contains("closed by a FIN between 4.998 s and 5.001 s (99 %, 64 holds)"), "{text}");
+    assert!(text.contains("closed between 4.998 s and 5.001 s by a FIN (99 %, 64 holds)"), "{text}");
     assert!(!text.contains("nly client first was tested"), "{text}");
 }
 

@@ -42,7 +42,8 @@ pub(super) fn tell(findings: &Findings, middlebox: &str, timeout: Duration) -> (
 /// What asking from the client's side alone would have told.
 fn trap(client: &SpeakerFindings) -> String {
     if client.ended_by == Outcome::Alive || client.cause == Cause::Revived {
-        "Client first, the same path looks alive: a test from the client's side alone would have missed it.".to_owned()
+        "Client first, the same path looks alive. That is the trap: a test from the client's side alone misses it."
+            .to_owned()
     } else {
         format!("Client first, the connection ends too ({}).", client.ended_by)
     }
@@ -91,7 +92,7 @@ mod tests {
         let (text, exit) = tell(&findings(vec![server, client]), "the NAT", Duration::from_secs(5));
         assert_eq!(exit, Exit::Done);
         assert!(text.contains("lost after 4.90 s to 5.30 s of silence. Found."), "{text}");
-        assert!(text.contains("would have missed it"), "{text}");
+        assert!(text.contains("That is the trap"), "{text}");
     }
 
     #[test]

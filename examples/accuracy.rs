@@ -16,6 +16,7 @@ fn main() {
     let shown = |c: &study::Case| match show.as_deref() {
         Some("false") => study::is_false(c),
         Some("slow") => study::is_slow(c),
+        Some("all") => true,
         Some("bad") => !study::is_right(c),
         _ => false,
     };

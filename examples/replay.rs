@@ -23,7 +23,6 @@ fn main() {
         &decided,
         idlescope::model::FirstSpeaker::Server,
         idlescope::model::Experiment::Ladder,
-        0.0,
     );
     let p = posterior::weigh(&samples, &mut Sweeps::default());
     println!(

@@ -138,7 +138,7 @@ async fn paced(
         let until = if next < holds { due(start, HoldId(next), rate) } else { give_up };
         if let Some(observation) = engine.observe(until).await
             && let Some(hold) = observation.hold
-            && !matches!(observation.fact, Fact::Tried { .. })
+            && !matches!(observation.fact, Fact::Tried { .. } | Fact::Heard)
         {
             seen.push(((hold, observation.at), observation.fact));
         }

@@ -5,6 +5,8 @@
 mod bench;
 #[path = "reflector/client.rs"]
 mod client;
+#[path = "reflector/hostile.rs"]
+mod hostile;
 
 use bench::Served;
 use client::{Client, Run};
@@ -194,15 +196,26 @@ fn reports_made_while_the_service_channel_was_away_are_not_lost() {
     run.holds[1].send(Frame::Command { hold: 2, order: push(1) });
     assert_eq!(run.holds[1].receive(), Some(Frame::Push { nth: 0 }));
     run.holds[1].send(Frame::Answer { nth: 0 });
-    let welcome = run.reopen(&served, 1);
+    // Two holds that have settled, and one push.
+    let welcome = run.reopen(&served, 3);
     assert!(welcome.resumed);
     assert_eq!(welcome.seen, 1, "commands of the service channel");
     assert_eq!(run.service.receive(), Some(Frame::Pushed { hold: 2, nth: 0 }));
     assert_eq!(run.service.receive(), Some(Frame::Answered { hold: 2, nth: 0 }));
     // What was not confirmed comes again, what was does not.
     run.service.abandon();
-    run.reopen(&served, 2);
+    run.reopen(&served, 4);
     assert_eq!(run.service.receive(), Some(Frame::Answered { hold: 2, nth: 0 }));
+}
+
+#[test]
+fn word_comes_when_the_welcome_of_a_hold_has_been_acknowledged() {
+    let served = Served::start();
+    let mut run = Run::open(&served);
+    for hold in [4, 2] {
+        run.join(hold);
+        assert_eq!(run.service.receive_any(), Some(Frame::Settled { hold }));
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ use std::os::fd::AsFd;
 pub struct TcpInfo {
     /// `tcpi_state`; 1 is established (`include/net/tcp_states.h`).
     pub state: u8,
+    /// Repetitions since the last acknowledgement: something does not get through.
+    pub retransmits: u8,
     /// Keepalives or window probes sent and not answered.
     pub probes: u8,
     /// Segments sent and not acknowledged.
@@ -50,6 +52,7 @@ impl TcpInfo {
         let u64_at = |at: usize| field(bytes, at).map(u64::from_ne_bytes).unwrap_or_default();
         Self {
             state: u8_at(0),
+            retransmits: u8_at(2),
             probes: u8_at(3),
             unacked: u32_at(24),
             last_data_recv: Duration::from_millis(u32_at(52).into()),
@@ -60,6 +63,13 @@ impl TcpInfo {
             segs_out: u32_at(136),
             segs_in: u32_at(140),
         }
+    }
+}
+
+impl TcpInfo {
+    /// Whether something that was sent is being repeated: after a close, the kernel goes on with that for minutes.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.unacked > 0 && self.retransmits > 0
     }
 }
 

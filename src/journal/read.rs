@@ -113,6 +113,7 @@ impl HoldsReader {
         let ended_after = row.seconds("ended_after_s")?;
         let silence = row.seconds("hold_s")?.unwrap_or_default();
         let mut record = HoldRecord {
+            first_try: None,
             hold: HoldId(0),
             silent_since: Instant::ZERO,
             experiment: row.word("experiment")?,

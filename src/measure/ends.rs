@@ -53,6 +53,12 @@ pub fn read(samples: &[Sample], open: &[f64], rtt: f64) -> Option<Ends> {
     Some(swept(&step, samples, open))
 }
 
+/// Whether `ends` speak for the onset: no test found a death clearly before them.
+pub fn decide(ends: &Ends, samples: &[Sample]) -> bool {
+    let tested = samples.iter().filter(|s| s.fate == Fate::Dead).map(|s| s.age).fold(f64::INFINITY, f64::min);
+    tested > ends.low - 1.0
+}
+
 /// Several ages, few instants: the boundary between the starts that ended at a look and those that did not.
 fn swept(step: &[Sample], samples: &[Sample], open: &[f64]) -> Ends {
     let mut by_time: Vec<Sample> = step.to_vec();

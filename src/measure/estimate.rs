@@ -91,7 +91,7 @@ pub fn estimate(samples: &[Sample], open: &[f64], blur: Blur) -> Option<Estimate
     };
     let mut sweep = posterior.period.filter(|_| posterior.sweep > SWEEP);
     if let Some(e) = ends
-        && e.high <= high + 1.0
+        && ends::decide(&e, samples)
     {
         (low, high) = (e.low, e.high);
         sweep = if e.exact { None } else { e.period.or(sweep) };
@@ -135,7 +135,12 @@ fn exact_second(samples: &[Sample], first: f64) -> Option<(f64, f64)> {
     let later: Vec<Sample> =
         samples.iter().filter(|s| s.fate == Fate::Ended && s.age > 1.15 * first + 1.0).copied().collect();
     let e = ends::read(&later, &[], 0.0)?;
-    e.exact.then_some((e.low, e.high))
+    if e.exact {
+        return Some((e.low, e.high));
+    }
+    // Few, and some of them late (announcements were lost): the youngest end, and the oldest that lived before it.
+    let alive = samples.iter().filter(|s| s.fate == Fate::Alive && s.age < e.high).map(|s| s.age).fold(first, f64::max);
+    Some((alive, e.high))
 }
 
 fn seconds(s: f64) -> Duration {

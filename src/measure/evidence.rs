@@ -45,29 +45,28 @@ impl Sample {
     }
 }
 
-/// The samples of `speaker` among `records`, void ones left out; `slack` as in [`Sample`]. Unasked ends belong to both
+/// The samples of `speaker` among `records`, void ones left out. Unasked ends belong to both
 /// speakers.
 pub fn samples<'a>(
     records: impl IntoIterator<Item = &'a HoldRecord>,
     speaker: FirstSpeaker,
     experiment: Experiment,
-    slack: f64,
 ) -> Vec<Sample> {
     records
         .into_iter()
         .filter(|r| r.experiment == experiment && (r.first_speaker == speaker || r.unasked))
-        .filter_map(|r| sample(r.silent_since, r, slack))
+        .filter_map(|r| sample(r.silent_since, r))
         .collect()
 }
 
-fn sample(since: Instant, record: &HoldRecord, slack: f64) -> Option<Sample> {
+fn sample(since: Instant, record: &HoldRecord) -> Option<Sample> {
     let fate = match record.outcome {
         Outcome::Void => return None,
         Outcome::Alive => Fate::Alive,
         _ if record.unasked => Fate::Ended,
         _ => Fate::Dead,
     };
-    let slack = if record.outcome == Outcome::Silent { slack } else { 0.0 };
+    let slack = record.first_try.map_or(0.0, |first| record.silence.saturating_sub(first).as_secs_f64());
     Some(Sample { start: since.as_secs_f64(), age: record.silence.as_secs_f64(), fate, slack })
 }
 

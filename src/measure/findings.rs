@@ -18,7 +18,7 @@ pub struct Findings {
     pub no_recommendation: Option<String>,
     /// Round-trip time of the path (median of the handshakes).
     pub rtt: Option<Duration>,
-    /// Share of beats of the control connection that needed a retransmission: an estimate of loss, 0 to 1.
+    /// Share of packets lost each way, as far as beats that came late show it; 0 where none did.
     pub loss: f64,
     /// When the last decisive verdict fell.
     pub decided_at: Instant,

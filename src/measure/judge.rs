@@ -23,8 +23,6 @@ pub struct Context {
     pub loss: f64,
     /// Share of beats that came late.
     pub late_share: f64,
-    /// How much younger than its age a silent death was at its first try, seconds.
-    pub slack: f64,
     /// Starts of connections that are still open, seconds of run time.
     pub open: Vec<f64>,
     /// Ages at which control connections ended although they talked, seconds.
@@ -56,7 +54,6 @@ impl Context {
             rto: rtt.unwrap_or_default() + Duration::from_millis(200),
             loss: 0.0,
             late_share: 0.0,
-            slack: 0.0,
             open: Vec::new(),
             control_ages: records.iter().filter(ends).map(|r| r.silence.as_secs_f64()).collect(),
             earlier: Vec::new(),
@@ -71,7 +68,7 @@ impl Context {
 pub fn judge(records: &[HoldRecord], context: &Context) -> Findings {
     let rtt = context.rtt.unwrap_or_default().as_secs_f64();
     let mut ladder = context.earlier.clone();
-    ladder.extend(samples(records, context.speaker, Experiment::Ladder, context.slack));
+    ladder.extend(samples(records, context.speaker, Experiment::Ladder));
     let mut doubts = context.doubts.clone();
     let mut speakers = Vec::new();
     let main = estimate::estimate(&ladder, &context.open, Blur::of(context.speaker, rtt));
@@ -82,7 +79,7 @@ pub fn judge(records: &[HoldRecord], context: &Context) -> Findings {
         }
         speakers.push(found);
         if context.reflector {
-            speakers.extend(other_speaker(records, context, estimate));
+            speakers.extend(other_speaker(records, estimate));
         }
         doubts.extend(doubt::of_estimate(estimate, &speakers, records, context));
     }
@@ -161,10 +158,9 @@ fn maximum_age(found: &SpeakerFindings, context: &Context) -> bool {
 }
 
 /// Client first, beside a ladder that was server first: agrees, is revived, or differs.
-fn other_speaker(records: &[HoldRecord], context: &Context, main: &estimate::Estimate) -> Option<SpeakerFindings> {
-    let tested: Vec<Sample> =
-        samples(records.iter().filter(|r| !r.unasked), FirstSpeaker::Client, Experiment::Ladder, context.slack);
-    let ended = samples(records.iter().filter(|r| r.unasked), FirstSpeaker::Client, Experiment::Ladder, context.slack);
+fn other_speaker(records: &[HoldRecord], main: &estimate::Estimate) -> Option<SpeakerFindings> {
+    let tested: Vec<Sample> = samples(records.iter().filter(|r| !r.unasked), FirstSpeaker::Client, Experiment::Ladder);
+    let ended = samples(records.iter().filter(|r| r.unasked), FirstSpeaker::Client, Experiment::Ladder);
     if tested.is_empty() && ended.is_empty() {
         return None;
     }

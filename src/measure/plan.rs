@@ -167,7 +167,9 @@ impl Plan {
         let longest = self.request.max + opening + Duration::from_secs(2);
         // Around each test about 2 s of dense beats (10 a second), between them one every 5 s.
         let dense = (self.rungs.len() as u64 * 20).min(longest.as_secs() * 10);
-        let beats = dense + longest.as_secs() / 5;
+        // The engine's service channel to a reflector says a word each way every second.
+        let service = if self.request.reflector { longest.as_secs() } else { 0 };
+        let beats = dense + longest.as_secs() / 5 + service;
         Cost {
             connections,
             packets: u64::from(connections) * PACKETS_A_HOLD + beats * PACKETS_A_BEAT,

@@ -30,8 +30,9 @@ pub(super) fn recommend(speakers: &[SpeakerFindings], context: &Context) -> (Opt
     let margin = REPEATS * context.rto + context.rtt.unwrap_or_default();
     let heartbeat = round_down(Duration::from_secs_f64(step.low.saturating_sub(margin).as_secs_f64() / TIMER_LATENESS));
     if heartbeat < SHORTEST {
+        let what = if step.high.is_some() { "the path forgets after" } else { "nothing was forgotten, but only up to" };
         let why = format!(
-            "the path forgets after {:.1} s: too short for a heartbeat with time to repeat a lost one ({:.1} s)",
+            "{what} {:.1} s: too short for a heartbeat with time to repeat a lost one ({:.1} s)",
             step.low.as_secs_f64(),
             margin.as_secs_f64()
         );

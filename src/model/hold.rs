@@ -21,6 +21,9 @@ pub struct HoldRecord {
     /// The silence before the test (where a refresh was sent, the whole hold). For a dead hold this is the age of the
     /// try that could still have been answered; for an unasked end, the age at the end.
     pub silence: Duration,
+    /// The age at the first try, where it is known that the first was not answered either: a dead hold was probably
+    /// dead already then. Not in the CSV.
+    pub first_try: Option<Duration>,
     /// Which repetition of the same length, from 0.
     pub replicate: u32,
     /// What came of it.

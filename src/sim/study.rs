@@ -52,6 +52,20 @@ pub fn run(row: &Row, paths: u64) -> Vec<Case> {
     cases
 }
 
+/// How many times longer `other` took than `this` for the same paths: the median of the ratios of the wall clocks, where
+/// both claim an answer with a bracket.
+pub fn ratio(this: &[Case], other: &[Case]) -> f64 {
+    let bracketed = |c: &Case| c.measured && c.steps.first().is_some_and(|s| s.1.is_some());
+    let mut ratios: Vec<f64> = this
+        .iter()
+        .zip(other)
+        .filter(|(a, b)| a.seed == b.seed && bracketed(a) && bracketed(b))
+        .map(|(a, b)| b.wall / a.wall)
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 /// Whether the answer is right: the brackets contain the truth, or nothing is claimed where nothing expires.
 pub fn is_right(case: &Case) -> bool {
     match (case.truth.onset, case.truth.mixture) {

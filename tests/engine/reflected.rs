@@ -23,9 +23,12 @@ async fn a_push_of_the_server_is_answered_and_confirmed() {
     assert_eq!(tried.len(), 1, "it stops when it is answered: {seen:?}");
     assert_eq!(tried[0].fact, Fact::Tried { nth: 0 });
     assert_eq!(answered.len(), 1, "{seen:?}");
+    let heard = seen.iter().position(|s| s.fact == Fact::Heard).expect("heard");
+    assert_eq!(seen[heard].at, answered[0].at, "both say when the push arrived");
+    assert!(heard < seen.iter().position(|s| s.fact == Fact::Answered).unwrap(), "{seen:?}");
     assert!(answered[0].at.since(asked) < 50 * MS, "{seen:?}");
     assert!(answered[0].at.since(silent_since) >= 200 * MS);
-    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert_eq!(seen.len(), 3, "{seen:?}");
 }
 
 #[tokio::test]
@@ -117,6 +120,31 @@ async fn a_server_that_leaves_our_try_unread_does_not_answer_until_it_reads_agai
     assert_eq!(facts, [Fact::Tried { nth: 0 }, Fact::Tried { nth: 1 }]);
     bench.engine.order(HoldId(1), Order::Resume);
     bench.find(|seen| (seen.fact == Fact::Answered).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_test_that_is_asked_for_again_goes_on_with_more_tries() {
+    for speaker in [FirstSpeaker::Server, FirstSpeaker::Client] {
+        let served = Served::start();
+        let mut bench = Bench::to(served.address, Scheme::Reflector).await;
+        bench.open(1, Experiment::Ladder).await;
+        // So nothing is answered: neither our tries nor our answer to its pushes is read.
+        bench.engine.order(HoldId(1), Order::StopReading);
+        bench.next(100 * MS).await;
+        let mut tried = Vec::new();
+        for count in [2, 3] {
+            bench.test(1, speaker, count, 50 * MS);
+            tried.extend(bench.all(400 * MS).await.into_iter().filter_map(|seen| match seen.fact {
+                Fact::Tried { nth } => Some(nth),
+                Fact::Heard => None,
+                other => panic!("{speaker:?}: {other:?}"),
+            }));
+        }
+        assert_eq!(tried, [0, 1, 0, 1, 2], "{speaker:?}");
+        bench.engine.order(HoldId(1), Order::Resume);
+        let facts: Vec<_> = bench.all(300 * MS).await.into_iter().map(|seen| seen.fact).collect();
+        assert_eq!(facts, [Fact::Answered], "{speaker:?}");
+    }
 }
 
 #[tokio::test]

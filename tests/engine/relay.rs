@@ -12,6 +12,8 @@ pub(crate) struct Relay {
     connections: Arc<Mutex<Vec<(TcpStream, TcpStream)>>>,
     /// While set, what clients of connections after the first send is lost.
     pub(crate) swallow: Arc<AtomicBool>,
+    /// While set, whatever is sent on the first connection is lost, in both directions.
+    pub(crate) stall: Arc<AtomicBool>,
 }
 
 impl Relay {
@@ -20,6 +22,8 @@ impl Relay {
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(Mutex::new(Vec::new()));
         let swallow = Arc::new(AtomicBool::new(false));
+        let stall = Arc::new(AtomicBool::new(false));
+        let stalled = Arc::clone(&stall);
         let (known, lossy) = (Arc::clone(&connections), Arc::clone(&swallow));
         std::thread::spawn(move || {
             for (nth, client) in listener.incoming().enumerate() {
@@ -29,13 +33,14 @@ impl Relay {
                 client.set_nodelay(true).unwrap();
                 server.set_nodelay(true).unwrap();
                 let never = Arc::new(AtomicBool::new(false));
-                let lossy = if nth == 0 { Arc::clone(&never) } else { Arc::clone(&lossy) };
-                pass(&client, &server, lossy);
-                pass(&server, &client, never);
+                let (out, back) =
+                    if nth == 0 { (Arc::clone(&stalled), Arc::clone(&stalled)) } else { (Arc::clone(&lossy), never) };
+                pass(&client, &server, out);
+                pass(&server, &client, back);
                 known.lock().unwrap().push((client, server));
             }
         });
-        Self { address, connections, swallow }
+        Self { address, connections, swallow, stall }
     }
 
     /// Ends connection `nth` towards both ends.

@@ -38,6 +38,7 @@ fn info() -> RunInfo {
 
 fn hold(number: u32, outcome: Outcome) -> HoldRecord {
     HoldRecord {
+        first_try: None,
         hold: HoldId(number),
         silent_since: Instant::from_start(Duration::from_millis(40 + u64::from(number))),
         experiment: Experiment::Ladder,

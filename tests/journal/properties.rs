@@ -33,6 +33,7 @@ prop_compose! {
     ) -> HoldRecord {
         let (experiment, first_speaker, refresh, outcome) = words;
         HoldRecord {
+            first_try: None,
             hold: HoldId(0),
             silent_since: Instant::from_start(Duration::from_millis(silent_since)),
             experiment,

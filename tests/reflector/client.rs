@@ -7,7 +7,7 @@ use idlescope::wire::auth::{Nonce, Purpose, RunKey, Tag, Token, Transcript};
 use idlescope::wire::frame::{Frame, FrameCodec, Hello, Refusal, Role, Welcome};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::codec::{Decoder, Encoder};
 
 #[expect(clippy::disallowed_methods, reason = "a client of its own, in a thread that may block")]
@@ -67,6 +67,12 @@ impl Client {
         assert!(self.try_send(frame), "the reflector ended the connection");
     }
 
+    /// Sends bytes that are no frames, and does not mind if they are not taken.
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        self.sent += bytes.len() as u64;
+        let _ = self.stream.write_all(bytes);
+    }
+
     /// Whether the connection is still there to send on.
     pub(crate) fn try_send(&mut self, frame: Frame) -> bool {
         let bytes = encoded(frame);
@@ -74,8 +80,19 @@ impl Client {
         self.stream.write_all(&bytes).is_ok()
     }
 
-    /// The next frame, or `None` at the end of the connection. Panics when neither comes.
+    /// The next frame but word of holds that have settled, or `None` at the end of the connection. Panics when neither
+    /// comes.
     pub(crate) fn receive(&mut self) -> Option<Frame> {
+        loop {
+            match self.receive_any() {
+                Some(Frame::Settled { .. }) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// The next frame, or `None` at the end of the connection. Panics when neither comes.
+    pub(crate) fn receive_any(&mut self) -> Option<Frame> {
         loop {
             let before = self.inbox.len();
             if let Some(frame) = FrameCodec::default().decode(&mut self.inbox).unwrap() {
@@ -128,8 +145,9 @@ impl Run {
     }
 
     pub(crate) fn try_open(served: &Served, secret: Option<&[u8]>) -> Result<Self, Refusal> {
-        static NEXT: AtomicU8 = AtomicU8::new(100);
-        let token = Token([NEXT.fetch_add(1, Ordering::Relaxed); 16]);
+        static NEXT: AtomicU64 = AtomicU64::new(100);
+        let mut token = Token([1; 16]);
+        token.0[..8].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
         let (service, _) = serve(served, secret, token, 0)?;
         Ok(Self { token, service, holds: Vec::new(), secret: secret.map(<[u8]>::to_vec) })
     }

@@ -54,6 +54,7 @@ fn plan(reflector: bool) -> Plan {
 
 fn hold(number: u32, speaker: FirstSpeaker, age: f64, outcome: Outcome) -> HoldRecord {
     HoldRecord {
+        first_try: None,
         hold: HoldId(number),
         silent_since: Instant::from_secs_f64(0.01 * f64::from(number)),
         experiment: Experiment::Ladder,

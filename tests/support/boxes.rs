@@ -79,7 +79,8 @@ impl HaProxy {
 
 /// nginx as an HTTP server on the lab's server.
 pub(crate) struct Nginx {
-    /// `keepalive_timeout`: how long an idle connection is kept after an answer.
+    /// How long an idle connection is kept: `keepalive_timeout` after an answer, and `client_header_timeout` before the
+    /// first request (`ngx_http_init_connection` in nginx's `ngx_http_request.c` starts that timer at the accept).
     pub(crate) keepalive: Duration,
 }
 
@@ -88,10 +89,10 @@ impl Nginx {
     pub(crate) fn start(&self, lab: &Lab) -> RealBox {
         let address = SocketAddr::from((lab.address(Host::Server), 8081));
         let http = format!(
-            "http {{\n  access_log off;\n  keepalive_timeout {};\n  client_body_temp_path body; proxy_temp_path proxy; \
-             fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n  \
+            "http {{\n  access_log off;\n  keepalive_timeout {idle};\n  client_header_timeout {idle};\n  \
+             client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n  \
              server {{ listen {address}; location / {{ return 200 \"ok\\n\"; }} }}\n}}\n",
-            milliseconds(self.keepalive)
+            idle = milliseconds(self.keepalive)
         );
         start_nginx(lab, Host::Server, address, &http)
     }

@@ -25,6 +25,11 @@ const NOBODY: u32 = 65_534;
 
 /// Runs tests, or a role where this process was started by [`role`].
 pub(crate) fn main(tests: &[Named], roles: &[Named]) -> ExitCode {
+    run(tests, roles, AT_A_TIME)
+}
+
+/// The same, with so many tests at a time.
+pub(crate) fn run(tests: &[Named], roles: &[Named], at_a_time: usize) -> ExitCode {
     if let Ok(wanted) = std::env::var(ROLE) {
         let Some((_, play)) = roles.iter().find(|(name, _)| *name == wanted) else {
             panic!("no role {wanted}");
@@ -33,7 +38,7 @@ pub(crate) fn main(tests: &[Named], roles: &[Named]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(AT_A_TIME);
+    arguments.test_threads.get_or_insert(at_a_time);
     let ready = Arc::new(if arguments.list { Ok(()) } else { lab::prepare().map_err(|error| error.to_string()) });
     let trial = |(name, test): Named| {
         let ready = Arc::clone(&ready);
@@ -86,4 +91,12 @@ pub(crate) fn started_as_root() -> bool {
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap();
     let mut fields = map.split_whitespace();
     rustix::process::geteuid().is_root() && fields.next() == Some("0") && fields.next() == Some("0")
+}
+
+/// A shell command that hides a program, in a mount namespace: /dev/null, which cannot be executed, lies over it.
+pub(crate) fn hiding(program: &str) -> String {
+    format!(
+        "for d in $(echo \"$PATH:/usr/local/sbin:/usr/sbin:/sbin\" | tr : ' '); do \
+         if [ -e \"$d/{program}\" ]; then mount --bind /dev/null \"$d/{program}\"; fi; done"
+    )
 }

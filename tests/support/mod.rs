@@ -13,12 +13,13 @@
 pub(crate) mod boxes;
 pub(crate) mod clock;
 pub(crate) mod harness;
+pub(crate) mod probing;
 pub(crate) mod programs;
 pub(crate) mod talk;
 pub(crate) mod traces;
 
 /// The tests of a file, by name.
 macro_rules! tests {
-    ($($name:ident),+ $(,)?) => { &[$((stringify!($name), $name as fn())),+] };
+    ($($name:path),+ $(,)?) => { &[$((stringify!($name), $name as fn())),+] };
 }
 pub(crate) use tests;

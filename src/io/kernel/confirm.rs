@@ -6,8 +6,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// How long the reflector's word of our answer may take: a retransmission or two.
 const CONFIRMATION: Duration = Duration::from_secs(2);
-/// While there is no service channel no word can come: look again after this.
-const UNSERVED: Duration = Duration::from_secs(1);
 
 /// When each push arrived, and when its confirmation is overdue.
 #[derive(Debug, Default)]
@@ -15,6 +13,8 @@ pub(super) struct Confirmations {
     pushes: BTreeMap<HoldId, Push>,
     /// In the order of their deadlines, for they all have the same time.
     deadlines: VecDeque<(Instant, HoldId)>,
+    /// When the reflector was last asked for a sign of life because of a deadline.
+    asked: Instant,
 }
 
 #[derive(Debug)]
@@ -37,25 +37,29 @@ impl Confirmations {
         (!std::mem::replace(&mut push.confirmed, true)).then_some(push.at)
     }
 
-    /// The next one that is overdue at `now`.
-    pub(super) fn overdue(&mut self, now: Instant, served: bool) -> Option<HoldId> {
+    /// The next one that is overdue: the reflector has answered a beat that was sent at `served`, after the deadline, and
+    /// its words come in order. So a service channel that is slow or away makes no answer half an answer.
+    pub(super) fn overdue(&mut self, served: Instant) -> Option<HoldId> {
         while let Some(&(deadline, hold)) = self.deadlines.front()
-            && deadline <= now
+            && deadline <= served
         {
             self.deadlines.pop_front();
             if self.pushes.get(&hold).is_some_and(|push| !push.confirmed) {
-                if served {
-                    return Some(hold);
-                }
-                self.deadlines.push_back((now + UNSERVED, hold));
+                return Some(hold);
             }
         }
         None
     }
 
-    /// When to look again.
+    /// When to ask the reflector for a sign of life.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.deadlines.front().map(|(deadline, _)| *deadline)
+        let first = self.deadlines.partition_point(|(deadline, _)| *deadline <= self.asked);
+        self.deadlines.get(first).map(|(deadline, _)| *deadline)
+    }
+
+    /// It is asked `now`.
+    pub(super) fn ask(&mut self, now: Instant) {
+        self.asked = now;
     }
 
     pub(super) fn forget(&mut self, hold: HoldId) {
@@ -75,11 +79,12 @@ mod tests {
         open.pushed(HoldId(2), at, at);
         assert_eq!(open.confirmed(HoldId(1)), Some(at));
         assert_eq!(open.confirmed(HoldId(1)), None);
-        assert_eq!(open.overdue(at + Duration::from_millis(1999), true), None);
-        assert_eq!(open.overdue(at + CONFIRMATION, false), None);
-        assert_eq!(open.overdue(at + CONFIRMATION, true), None);
-        assert_eq!(open.overdue(at + CONFIRMATION + UNSERVED, true), Some(HoldId(2)));
-        assert_eq!(open.next(), None);
+        assert_eq!(open.next(), Some(at + CONFIRMATION));
+        open.ask(at + CONFIRMATION);
+        assert_eq!(open.next(), None, "asked once");
+        assert_eq!(open.overdue(at + Duration::from_millis(1999)), None);
+        assert_eq!(open.overdue(at + CONFIRMATION), Some(HoldId(2)));
+        assert_eq!(open.overdue(at + CONFIRMATION * 2), None);
         assert_eq!(open.confirmed(HoldId(2)), Some(at), "late, but an answer");
     }
 }

@@ -22,6 +22,8 @@ pub(super) enum Event {
     Push { hold: HoldId, at: Instant },
     /// A beat came back.
     Echo { hold: HoldId, at: Instant, seq: u32 },
+    /// The reflector has answered a beat of the service channel that was sent at `asked`.
+    Served { asked: Instant },
     /// The reflector reported.
     Service { at: Instant, frame: Frame },
 }

@@ -11,7 +11,7 @@
 //! says when).
 
 use super::dial::dial;
-use super::link::Link;
+use super::link::{Baseline, Link};
 use crate::io::clock::Clock;
 use crate::model::{Fact, Tries};
 use crate::time::{Duration, Instant};
@@ -73,14 +73,18 @@ pub(super) async fn test(link: Weak<Link>, tries: Tries) {
     {
         clock.sleep(wait).await;
     }
-    let Some((segs_in, asked)) = link.upgrade().map(|link| (link.info().segs_in, link.now())) else {
+    let Some((asked, first, segs_in)) = link.upgrade().map(|link| {
+        let now = link.now();
+        let baseline = link.baseline.get_or_init(|| Baseline { at: now, info: link.info() });
+        (now, baseline.at, baseline.info.segs_in)
+    }) else {
         return;
     };
     let mut sent = 0;
     loop {
         {
             let Some(link) = link.upgrade() else { return };
-            if let Some(at) = answer(&link, segs_in, asked) {
+            if let Some(at) = answer(&link, segs_in, first) {
                 cease(&link);
                 return link.answer_seen(at);
             }

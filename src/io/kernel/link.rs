@@ -10,9 +10,10 @@ use crate::io::tcp_info::{TcpInfo, arrived};
 use crate::model::{Fact, HoldId, Tries, Witness};
 use crate::time::{Duration, Instant};
 use crate::wire::frame::{Frame, FrameError, How};
+use socket2::SockRef;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use tokio::net::TcpStream;
 
 /// One connection.
@@ -23,7 +24,15 @@ pub(super) struct Link {
     pub(super) stream: TcpStream,
     /// Segments received when the silence began.
     segs_in: AtomicU32,
-    testing: AtomicBool,
+    /// A test was asked for.
+    tested: AtomicBool,
+    /// What arrives on a plain connection is an answer.
+    listening: AtomicBool,
+    /// What the tries of a plain connection are counted from, so that a later round of tries knows an answer to an earlier
+    /// one.
+    pub(super) baseline: OnceLock<Baseline>,
+    /// The user's own bytes were written.
+    pub(super) written: AtomicBool,
     answered: AtomicBool,
     icmp: AtomicBool,
     over: AtomicBool,
@@ -36,7 +45,10 @@ impl Link {
             session,
             stream,
             segs_in: AtomicU32::new(segs_in),
-            testing: AtomicBool::new(false),
+            tested: AtomicBool::new(false),
+            listening: AtomicBool::new(false),
+            baseline: OnceLock::new(),
+            written: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             icmp: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -65,13 +77,18 @@ impl Link {
         (info.segs_in > before).then(|| now.saturating_sub(ago))
     }
 
+    /// A test begins; whether it is the first.
+    pub(super) fn begin_test(&self) -> bool {
+        !self.tested.swap(true, Relaxed)
+    }
+
     /// From now on what arrives is (also) an answer.
-    pub(super) fn begin_test(&self) {
-        self.testing.store(true, Relaxed);
+    pub(super) fn listen(&self) {
+        self.listening.store(true, Relaxed);
     }
 
     pub(super) fn is_under_test(&self) -> bool {
-        self.testing.load(Relaxed)
+        self.listening.load(Relaxed)
     }
 
     pub(super) fn is_answered(&self) -> bool {
@@ -148,6 +165,43 @@ impl Link {
                 false
             }
         })
+    }
+}
+
+/// The kernel goes on repeating what is not acknowledged after its socket is closed, on a path that is dead; a reset ends
+/// that.
+impl Drop for Link {
+    fn drop(&mut self) {
+        if self.info().is_stuck() {
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+/// What the kernel had counted when the first try left.
+#[derive(Debug)]
+pub(super) struct Baseline {
+    pub(super) at: Instant,
+    pub(super) info: TcpInfo,
+}
+
+/// When to look whether the opening was repeated: SYN-ACK and welcome are repeated after 1 and 3 s, or sooner (RFC 6298).
+const LOOKS: [Duration; 2] = [Duration::from_millis(1500), Duration::from_millis(4000)];
+
+/// Looks whether something of the opening was lost and repeated: a box in between or the kernel of a plain service says
+/// nothing of that.
+pub(super) async fn look_again(link: Weak<Link>) {
+    let Some((clock, opened)) = link.upgrade().map(|link| (link.session.config.clock, link.now())) else { return };
+    for look in LOOKS {
+        clock.sleep_until(opened + look).await;
+        let Some(link) = link.upgrade() else { return };
+        if link.tested.load(Relaxed) || link.is_over() {
+            return;
+        }
+        let at = link.now();
+        if let Some(silent_since) = link.disturbed(at) {
+            link.session.emit(Event::Disturbed { hold: link.hold, at, silent_since });
+        }
     }
 }
 

@@ -11,7 +11,10 @@
 //! Details that a planner may rely on:
 //!
 //! - `Opened` comes again, with a later `silent_since`, where something broke the silence that was not ours: a banner,
-//!   data or keepalives of the server, a retransmission. It comes before the `Tried` that it matters for.
+//!   data or keepalives of the server, a retransmission. It comes some seconds after
+//!   the opening, where it was the opening that was repeated, and at the latest before the first `Tried`.
+//! - `Test` asked for again while there is no answer means more tries: they take the place of what is left of the earlier
+//!   ones, and `nth` starts at 0. An answer to any of them is an answer.
 //! - `Ended` with ICMP says what the network said; the kernel goes on trying, and an answer may still come.
 //! - Both ends may report the end of one connection: two `Ended` with different witnesses.
 //! - Where the kernel of either end only gave up repeating, nothing ended: that is silence, and nothing is reported.
@@ -26,6 +29,7 @@ mod keepalive;
 mod link;
 mod open;
 mod plain;
+mod reopen;
 mod service;
 mod session;
 mod translate;
@@ -58,6 +62,8 @@ pub struct KernelEngine {
     holds: BTreeMap<HoldId, Hold>,
     reports: BTreeMap<HoldId, Traffic>,
     confirmations: Confirmations,
+    /// When the last beat of the service channel was sent that was answered.
+    served: Instant,
     service: Option<service::Handle>,
     watchdog: AbortHandle,
     rtt: Duration,
@@ -71,6 +77,8 @@ struct Hold {
     link: Option<Arc<Link>>,
     rtt: Duration,
     tasks: Vec<AbortHandle>,
+    /// The client-first test. Where it is asked for again, the new one takes the place of what is left of the old one.
+    test: Option<AbortHandle>,
     control: Option<Box<Control>>,
 }
 
@@ -84,7 +92,7 @@ enum Control {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        for task in &self.tasks {
+        for task in self.tasks.iter().chain(&self.test) {
             task.abort();
         }
     }
@@ -129,6 +137,7 @@ impl KernelEngine {
             holds: BTreeMap::new(),
             reports: BTreeMap::new(),
             confirmations: Confirmations::default(),
+            served: Instant::ZERO,
             service,
             rtt,
             hold_limit,
@@ -170,31 +179,33 @@ impl KernelEngine {
         let now = self.session.config.clock.now();
         let Some(hold) = self.holds.get_mut(&id) else { return };
         let Some(link) = hold.link.clone() else { return };
-        if let Some(silent_since) = link.disturbed(now) {
+        // Asked for again, what arrived meanwhile belongs to the test.
+        if link.begin_test()
+            && let Some(silent_since) = link.disturbed(now)
+        {
             self.ready.push_back(translate::opened_again(id, &link, now, silent_since, hold.rtt));
         }
         let tries =
             Tries { count: tries.count.clamp(1, MAX_PUSHES), spacing: tries.spacing.clamp(MIN_SPACING, MAX_SPACING) };
-        match (self.session.config.scheme, speaker) {
+        let task = match (self.session.config.scheme, speaker) {
             (Scheme::Reflector, FirstSpeaker::Server) => {
-                self.order(id, Order::Push { after: Duration::ZERO, count: tries.count, spacing: tries.spacing });
-            }
-            (Scheme::Reflector, FirstSpeaker::Client) => {
-                link.begin_test();
-                let task = link::speak_first(Arc::downgrade(&link), tries);
-                hold.tasks.push(tokio::spawn(task).abort_handle());
+                let order = Order::Push { after: Duration::ZERO, count: tries.count, spacing: tries.spacing };
+                return self.order(id, order);
             }
             // No service but ours can be asked to speak first: a planner that knows the target does not ask.
-            (Scheme::Tcp, FirstSpeaker::Server) => {}
+            (Scheme::Tcp, FirstSpeaker::Server) => return,
+            (Scheme::Reflector, FirstSpeaker::Client) => tokio::spawn(link::speak_first(Arc::downgrade(&link), tries)),
             (Scheme::Tcp, FirstSpeaker::Client) => {
-                link.begin_test();
-                let task = if self.session.config.send.is_some() {
+                link.listen();
+                if self.session.config.send.is_some() {
                     tokio::spawn(plain::send(link, tries))
                 } else {
                     tokio::spawn(keepalive::test(Arc::downgrade(&link), tries))
-                };
-                hold.tasks.push(task.abort_handle());
+                }
             }
+        };
+        if let Some(before) = hold.test.replace(task.abort_handle()) {
+            before.abort();
         }
     }
 
@@ -225,6 +236,7 @@ impl Engine for KernelEngine {
                     link: None,
                     rtt: self.rtt,
                     tasks: vec![tokio::spawn(task).abort_handle()],
+                    test: None,
                     control: None,
                 };
                 self.holds.insert(hold, opening);
@@ -232,7 +244,10 @@ impl Engine for KernelEngine {
             Action::Beat { hold, seq } => self.beat(hold, seq),
             Action::Test { hold, speaker, tries } => self.test(hold, speaker, tries),
             Action::Close { hold } => {
-                self.holds.remove(&hold);
+                if self.holds.remove(&hold).is_some() {
+                    // Ours may never hear of it from us: what is sent on a forgotten path is lost.
+                    self.order(hold, Order::Close);
+                }
                 self.confirmations.forget(hold);
                 self.reports.remove(&hold);
                 self.ready.retain(|seen| seen.hold != Some(hold));
@@ -258,8 +273,14 @@ impl Engine for KernelEngine {
                         return Some(seen);
                     }
                 }
-                () = clock.sleep_until(wake) => if wake == until {
-                    return None;
+                () = clock.sleep_until(wake) => {
+                    if wake == until {
+                        return None;
+                    }
+                    self.confirmations.ask(clock.now());
+                    if let Some(service) = &self.service {
+                        service.beat();
+                    }
                 }
             }
         }

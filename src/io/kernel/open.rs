@@ -1,4 +1,8 @@
 //! Opening a connection until it is silent.
+//!
+//! A hold of a reflector is silent when its last segment, the acknowledgement of the welcome, has arrived: if that is
+//! lost, the welcome comes again. So the reflector says when it has it, and an opening takes a round trip longer than
+//! it had to.
 
 use super::dial::dial;
 use super::event::Event;
@@ -46,6 +50,7 @@ async fn try_open(session: &Arc<Session>, hold: HoldId, experiment: Experiment) 
         Experiment::Control => Role::Control,
         _ => Role::Hold,
     };
+    let mut settling = session.settling(hold);
     let mut inbox = Inbox::default();
     let greeting = handshake(session, &stream, &mut inbox, role, hold.0, 0);
     tokio::select! {
@@ -59,9 +64,30 @@ async fn try_open(session: &Arc<Session>, hold: HoldId, experiment: Experiment) 
         }
     }
     let now = config.clock.now();
-    let info = TcpInfo::of(&stream).unwrap_or_default();
+    let mut info = TcpInfo::of(&stream).unwrap_or_default();
+    let mut silent_since = arrived(now, info.last_data_recv);
+    if role == Role::Hold {
+        tokio::select! {
+            () = settling.heard() => {}
+            _ = inbox.next(&stream) => {
+                return Err((format!("{} ended the connection after its welcome", config.address), false));
+            }
+            () = config.clock.sleep_until(deadline) => {
+                let limit = config.open_timeout.as_secs_f64();
+                let what = "its welcome was not acknowledged";
+                return Err((format!("hello to {}: {what} within {limit:.1} s", config.address), false));
+            }
+        }
+        // What came after the welcome was the welcome again: the path has seen that, and what our kernel said to it.
+        let later = TcpInfo::of(&stream).unwrap_or_default();
+        if later.segs_in > info.segs_in {
+            silent_since = config.clock.now().saturating_sub(later.last_ack_recv.min(later.last_data_recv));
+            info = later;
+        }
+    }
+    let at = config.clock.now();
     let link = Link::new(hold, Arc::clone(session), stream, info.segs_in);
     let watch = tokio::spawn(link::watch(Arc::clone(&link), inbox)).abort_handle();
-    session.emit(Event::Opened { link, watch, at: now, silent_since: arrived(now, info.last_data_recv), rtt });
+    session.emit(Event::Opened { link, watch, at, silent_since, rtt });
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use super::dial::dial;
 use super::event::Event;
-use super::link::Link;
+use super::link::{Baseline, Link};
 use super::session::{EngineConfig, Session};
 use crate::io::EngineError;
 use crate::io::framed::heard;
@@ -18,6 +18,7 @@ use rustix::net::sockopt::set_tcp_quickack;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 use tokio::net::TcpStream;
 
@@ -119,24 +120,29 @@ async fn watch(link: Arc<Link>) {
 /// is anything that it sends ([`watch`]).
 pub(super) async fn send(link: Arc<Link>, tries: Tries) {
     let clock = link.session.config.clock;
-    let before = link.info();
     let bytes = link.session.config.send.clone().unwrap_or_default();
-    let at = link.now();
-    if let Err(error) = write_all(&link.stream, &bytes).await {
-        link.failed(&error);
-        return;
+    let again = link.info();
+    let mut told = 0;
+    let baseline = link.baseline.get_or_init(|| Baseline { at: link.now(), info: again });
+    let at = baseline.at;
+    let goal = baseline.info.bytes_acked + bytes.len() as u64;
+    if !link.written.swap(true, Relaxed) {
+        if let Err(error) = write_all(&link.stream, &bytes).await {
+            link.failed(&error);
+            return;
+        }
+        link.fact(at, Fact::Tried { nth: 0 });
+        told = 1;
     }
-    link.fact(at, Fact::Tried { nth: 0 });
-    let goal = before.bytes_acked + bytes.len() as u64;
-    let mut told = 1;
+    let first = told;
     while !link.is_settled() {
         clock.sleep(POLL).await;
         let info = link.info();
         if info.bytes_acked >= goal {
             return link.answer_seen(arrived(link.now(), info.last_ack_recv).max(at));
         }
-        let retransmitted = info.total_retrans.saturating_sub(before.total_retrans);
-        while told < tries.count && u32::from(told) <= retransmitted {
+        let retransmitted = info.total_retrans.saturating_sub(again.total_retrans);
+        while told < tries.count && u32::from(told - first) < retransmitted {
             link.fact(link.now(), Fact::Tried { nth: told });
             told += 1;
         }

@@ -1,12 +1,13 @@
 //! Our side of the service channel.
 //!
-//! Ordinary TCP: a short cut of the route is bridged by retransmission. Only an end of the connection, or half a
-//! minute without a word, makes us open it again; commands and reports are counted, so that neither is lost or done
-//! twice. After three attempts over three seconds it is gone for good.
+//! Ordinary TCP: a short cut of the route is bridged by retransmission. Where it stalls or ends it is opened again
+//! (`reopen`), beside the old one as long as that may still come back; commands and reports are counted, so that neither
+//! is lost or done twice.
 
 use super::dial::dial;
 use super::event::Event;
 use super::handshake::{handshake, mute};
+use super::reopen::{Attempt, Patience, attempt};
 use super::session::Session;
 use crate::io::EngineError;
 use crate::io::framed::{Inbox, Outbox};
@@ -16,18 +17,12 @@ use crate::time::{Duration, Instant};
 use crate::wire::frame::{Frame, Order, Role, Welcome};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 /// Both ends hear from each other at least this often: shorter than any idle expiry that we look for.
 const BEAT: Duration = Duration::from_secs(1);
-/// Without a word for this long the channel is opened again.
-const DEAF: Duration = Duration::from_secs(30);
-/// How often, and how far apart, it is then tried.
-const ATTEMPTS: u32 = 3;
-const BETWEEN: Duration = Duration::from_secs(1);
 /// How long the good-bye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -60,6 +55,7 @@ pub(super) async fn connect(session: &Session, seen: u32) -> Result<Channel, Eng
 
 enum Request {
     Command(Frame),
+    Beat,
     Bye,
 }
 
@@ -67,7 +63,6 @@ enum Request {
 #[derive(Debug)]
 pub(super) struct Handle {
     requests: UnboundedSender<Request>,
-    up: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -76,9 +71,9 @@ impl Handle {
         let _ = self.requests.send(Request::Command(Frame::Command { hold: hold.0, order }));
     }
 
-    /// Whether there is a channel now.
-    pub(super) fn is_up(&self) -> bool {
-        self.up.load(Relaxed)
+    /// Asks for a sign of life now; [`Event::Served`] comes of it.
+    pub(super) fn beat(&self) {
+        let _ = self.requests.send(Request::Beat);
     }
 
     /// Says good-bye, so that the reflector lets the run go at once.
@@ -97,37 +92,43 @@ impl Drop for Handle {
 /// Starts the task that keeps the channel.
 pub(super) fn start(session: Arc<Session>, channel: Channel) -> Handle {
     let (requests, receiver) = unbounded_channel();
-    let up = Arc::new(AtomicBool::new(true));
     let service = Service {
+        patience: Patience::new(session.config.clock.now()),
+        rtt: channel.rtt,
         session,
         requests: receiver,
-        up: Arc::clone(&up),
         unconfirmed: VecDeque::new(),
         confirmed: 0,
         seen: 0,
         beats: 0,
+        asked: VecDeque::new(),
     };
     let task = tokio::spawn(service.run(channel));
-    Handle { requests, up, task }
+    Handle { requests, task }
 }
 
 struct Service {
     session: Arc<Session>,
     requests: UnboundedReceiver<Request>,
-    up: Arc<AtomicBool>,
     /// Commands that the reflector has not confirmed, and how many it has.
     unconfirmed: VecDeque<Frame>,
     confirmed: u32,
     /// Reports seen.
     seen: u32,
     beats: u32,
+    /// Beats that were not answered yet, on this channel.
+    asked: VecDeque<(u32, Instant)>,
+    patience: Patience,
+    rtt: Duration,
 }
 
 enum End {
     /// We said good-bye.
     Bye,
+    /// It stalled, and this one is there instead.
+    Replaced(Box<Channel>),
     /// It may come back.
-    Lost(String),
+    Lost,
     /// It will not.
     Gone(String),
 }
@@ -135,47 +136,55 @@ enum End {
 impl Service {
     async fn run(mut self, mut channel: Channel) {
         loop {
-            let end = self.talk(&mut channel).await;
+            let mut end = self.talk(&mut channel).await;
             drop(channel);
-            self.up.store(false, Relaxed);
-            let lost = match end {
-                End::Bye => return,
-                End::Gone(error) => error,
-                End::Lost(why) => match self.reopen(why).await {
-                    Ok(again) => {
-                        self.up.store(true, Relaxed);
-                        channel = again;
-                        continue;
-                    }
-                    Err(error) => error,
-                },
-            };
-            let at = self.session.config.clock.now();
-            let fact = Fact::ServiceLost { error: lost };
-            return self.session.emit(Event::Host { at, fact });
+            self.asked.clear();
+            if let End::Lost = end {
+                end = self.reopen().await;
+            }
+            match end {
+                End::Replaced(fresh) => {
+                    channel = *fresh;
+                    self.confirm(channel.welcome.seen);
+                    self.patience.heard(self.session.config.clock.now());
+                }
+                End::Gone(error) => {
+                    let at = self.session.config.clock.now();
+                    return self.session.emit(Event::Host { at, fact: Fact::ServiceLost { error } });
+                }
+                End::Bye | End::Lost => return,
+            }
         }
     }
 
-    /// Uses the channel until it ends.
+    /// Uses the channel until it ends or another one has taken its place.
     async fn talk(&mut self, channel: &mut Channel) -> End {
         let clock = self.session.config.clock;
         let mut outbox = Outbox::default();
         for command in &self.unconfirmed {
             outbox.push(*command);
         }
-        let mut heard = clock.now();
-        let mut beat = heard + BEAT;
+        let mut beat = clock.now() + BEAT;
+        let mut fresh: Option<Attempt> = None;
         loop {
+            let now = clock.now();
+            if fresh.is_none()
+                && now >= self.patience.next()
+                && Patience::stalls(self.asked.front().map(|beat| beat.1), self.rtt, now)
+            {
+                fresh = Some(self.attempt(now));
+            }
             let busy = !outbox.is_empty();
+            let trying = fresh.is_some();
             tokio::select! {
                 frame = channel.inbox.next(&channel.stream) => {
-                    heard = clock.now();
-                    match frame {
-                        Ok(Some(frame)) => if let Some(end) = self.handle(heard, frame) {
-                            return end;
-                        },
-                        Ok(None) => return End::Lost("it closed our service channel".to_owned()),
-                        Err(error) => return End::Lost(error.to_string()),
+                    let Ok(Some(frame)) = frame else { return End::Lost };
+                    let now = clock.now();
+                    // It works again. If the reflector has already changed to the fresh one, it closes this one.
+                    fresh = None;
+                    self.patience.heard(now);
+                    if let Some(end) = self.handle(now, frame) {
+                        return end;
                     }
                 }
                 request = self.requests.recv() => match request {
@@ -183,6 +192,7 @@ impl Service {
                         self.unconfirmed.push_back(command);
                         outbox.push(command);
                     }
+                    Some(Request::Beat) => outbox.push(self.beat()),
                     Some(Request::Bye) | None => {
                         outbox.push(Frame::Bye);
                         let _ = outbox.flush(&channel.stream).await;
@@ -190,29 +200,60 @@ impl Service {
                         return End::Bye;
                     }
                 },
-                written = outbox.flush(&channel.stream), if busy => if let Err(error) = written {
-                    return End::Lost(error.to_string());
+                written = outbox.flush(&channel.stream), if busy => if written.is_err() {
+                    return End::Lost;
                 },
-                () = clock.sleep_until(beat) => {
-                    let now = clock.now();
-                    if now.since(heard) > DEAF {
-                        return End::Lost(format!("no word for {} s", DEAF.as_secs()));
+                opened = under_way(&mut fresh), if trying => {
+                    fresh = None;
+                    match opened {
+                        Ok(opened) => return End::Replaced(Box::new(opened)),
+                        Err(failure) => if let Some(error) = self.patience.failed(clock.now(), failure) {
+                            return End::Gone(error);
+                        },
                     }
-                    beat = now + BEAT;
-                    self.beats += 1;
-                    outbox.push(Frame::Beat { seq: self.beats, seen: self.seen });
+                }
+                () = clock.sleep_until(beat) => {
+                    beat = clock.now() + BEAT;
+                    outbox.push(self.beat());
                 }
             }
         }
     }
 
+    fn attempt(&mut self, now: Instant) -> Attempt {
+        self.patience.attempt(now);
+        attempt(&self.session, self.seen, self.rtt)
+    }
+
+    /// A beat to be sent now.
+    fn beat(&mut self) -> Frame {
+        self.beats += 1;
+        self.asked.push_back((self.beats, self.session.config.clock.now()));
+        Frame::Beat { seq: self.beats, seen: self.seen }
+    }
+
     /// Takes in one frame; why to stop, if so.
     fn handle(&mut self, at: Instant, frame: Frame) -> Option<End> {
         match frame {
-            Frame::Echo { seen, .. } => self.confirm(seen),
+            Frame::Echo { seq, seen } => {
+                self.confirm(seen);
+                while let Some(&(asked_seq, asked)) = self.asked.front()
+                    && asked_seq <= seq
+                {
+                    self.asked.pop_front();
+                    // Reports come in order: what the reflector knew when this beat was sent has been said by now.
+                    if asked_seq == seq {
+                        self.session.emit(Event::Served { asked });
+                    }
+                }
+            }
             Frame::Draining => {
                 let address = self.session.config.address;
                 return Some(End::Gone(format!("the reflector at {address} is shutting down")));
+            }
+            Frame::Settled { hold } => {
+                self.seen += 1;
+                self.session.settle(HoldId(hold));
             }
             Frame::Pushed { .. }
             | Frame::Answered { .. }
@@ -222,7 +263,8 @@ impl Service {
                 self.seen += 1;
                 self.session.emit(Event::Service { at, frame });
             }
-            _ => return Some(End::Lost("it speaks out of turn".to_owned())),
+            // It speaks out of turn.
+            _ => return Some(End::Lost),
         }
         None
     }
@@ -235,28 +277,26 @@ impl Service {
     }
 
     /// Opens the channel again.
-    async fn reopen(&mut self, why: String) -> Result<Channel, String> {
-        let config = &self.session.config;
-        let address = config.address;
-        let began = config.clock.now();
-        let mut last = String::new();
-        for attempt in 0..ATTEMPTS {
-            config.clock.sleep_until(began + BETWEEN * attempt).await;
-            let limit = BETWEEN.min(config.open_timeout);
-            match tokio::time::timeout(limit, connect(&self.session, self.seen)).await {
-                Ok(Ok(channel)) if channel.welcome.resumed => {
-                    self.confirm(channel.welcome.seen);
-                    return Ok(channel);
+    async fn reopen(&mut self) -> End {
+        let clock = self.session.config.clock;
+        loop {
+            clock.sleep_until(self.patience.next()).await;
+            match self.attempt(clock.now()).await {
+                Ok(opened) => return End::Replaced(Box::new(opened)),
+                Err(failure) => {
+                    if let Some(error) = self.patience.failed(clock.now(), failure) {
+                        return End::Gone(error);
+                    }
                 }
-                Ok(Ok(_)) => {
-                    return Err(format!(
-                        "the reflector at {address} was restarted: it does not know this run any more"
-                    ));
-                }
-                Ok(Err(error)) => last = error.to_string(),
-                Err(_) => last = format!("no answer within {:.1} s", limit.as_secs_f64()),
             }
         }
-        Err(format!("the service channel to {address} ended ({why}) and could not be opened again: {last}"))
+    }
+}
+
+/// The result of the attempt, if there is one. Cancel-safe.
+async fn under_way(fresh: &mut Option<Attempt>) -> Result<Channel, super::reopen::Failure> {
+    match fresh {
+        Some(attempt) => attempt.await,
+        None => std::future::pending().await,
     }
 }

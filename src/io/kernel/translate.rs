@@ -1,8 +1,8 @@
 //! From what tasks see to the planner's words.
 
 use super::event::Event;
-use super::link::Link;
-use super::{Control, KernelEngine, keepalive, service};
+use super::link::{self, Link};
+use super::{Control, KernelEngine, keepalive};
 use crate::io::ending::ending;
 use crate::model::target::Scheme;
 use crate::model::{Experiment, Fact, HoldId, Observation, Witness};
@@ -37,6 +37,9 @@ impl KernelEngine {
                         }
                     }));
                 }
+                if hold.experiment != Experiment::Control {
+                    hold.tasks.push(tokio::spawn(link::look_again(Arc::downgrade(&link))).abort_handle());
+                }
                 let fact = opened_fact(&link, silent_since, rtt);
                 hold.link = Some(link);
                 (at, id, fact)
@@ -49,7 +52,7 @@ impl KernelEngine {
             Event::Push { hold, at } => {
                 self.holds.get(&hold)?;
                 self.confirmations.pushed(hold, at, self.session.config.clock.now());
-                return None;
+                (at, hold, Fact::Heard)
             }
             Event::Echo { hold, at, seq } => {
                 let Some(Control::Data(under_way)) = self.holds.get_mut(&hold)?.control.as_deref_mut() else {
@@ -57,6 +60,10 @@ impl KernelEngine {
                 };
                 let (_, sent) = under_way.remove(under_way.iter().position(|(known, _)| *known == seq)?)?;
                 (at, hold, Fact::Echo { seq, sent })
+            }
+            Event::Served { asked } => {
+                self.served = asked;
+                return None;
             }
             Event::Service { at, frame } => return self.reported(at, frame),
         };
@@ -89,9 +96,8 @@ impl KernelEngine {
 
     /// A push whose answer nobody has confirmed in time.
     pub(super) fn half_answered(&mut self, now: Instant) -> Option<Observation> {
-        let served = self.service.as_ref().is_some_and(service::Handle::is_up);
         loop {
-            let hold = self.confirmations.overdue(now, served)?;
+            let hold = self.confirmations.overdue(self.served)?;
             if self.holds.contains_key(&hold) {
                 return Some(Observation { at: now, hold: Some(hold), fact: Fact::HalfAnswered });
             }

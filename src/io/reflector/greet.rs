@@ -112,12 +112,14 @@ fn admit(shared: &Arc<Shared>, greeted: Greeted, stream: TcpStream, inbox: Inbox
             Ok(found) => found,
             Err(why) => return refuse(shared, &stream, why),
         };
+        // From here on no command of an older channel counts, so that the welcome's number of them stays true.
+        let number = run.take_over();
         let word = welcome(resumed, run.commands(), run.key.tag(Purpose::Welcome, &said));
         if send(shared, &stream, word).is_ok() {
             count(&shared.counters.welcomed, 1);
         }
         // Where the welcome could not be sent, the channel ends at once and the run after its time.
-        service::start(run, slot, stream, inbox, hello.seen);
+        service::start(run, number, slot, stream, inbox, hello.seen);
         return;
     }
     let Some(run) = shared.run(&hello.token) else {

@@ -5,6 +5,7 @@
 use super::push;
 use super::run::Run;
 use super::shared::{Shared, Slot, count, lock};
+use crate::io::clock::Clock;
 use crate::io::ending::meaning;
 use crate::io::framed::{Inbox, heard, send_now};
 use crate::io::tcp_info::TcpInfo;
@@ -13,11 +14,15 @@ use crate::wire::frame::{Frame, FrameError, How, Order, Role, Traffic};
 use socket2::SockRef;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
+
+/// How often the kernel is asked whether a welcome has been acknowledged: it does not announce that.
+const LEAST_PAUSE: Duration = Duration::from_millis(2);
+const MOST_PAUSE: Duration = Duration::from_millis(50);
 
 /// One connection.
 #[derive(Debug)]
@@ -48,6 +53,7 @@ struct State {
     frames_in: u32,
     frames_out: u32,
     watch: Option<AbortHandle>,
+    /// The pushes under way; those of a later order take the place of what is left of an earlier one.
     push: Option<AbortHandle>,
 }
 
@@ -68,6 +74,11 @@ impl Hold {
             watch.abort();
         }
         state.watch = Some(watch);
+        drop(state);
+        if self.role == Role::Hold {
+            let rtt = TcpInfo::of(&self.stream).unwrap_or_default().rtt;
+            tokio::spawn(settle(Arc::downgrade(self), self.shared().clock, rtt));
+        }
     }
 
     /// Writes one frame now. An ICMP error that an earlier segment met is reported by this call instead of sending, and
@@ -125,10 +136,12 @@ impl Hold {
             }
             Order::Push { after, count, spacing } => {
                 let mut state = lock(&self.state);
-                // One connection gives one verdict: it is tested once, and a repeated order changes nothing.
-                if state.push.is_none() && !state.answered && !state.closed {
+                // One connection gives one verdict: once it is answered, no order changes anything.
+                if !state.answered && !state.closed {
                     let task = push::push(Arc::downgrade(self), self.shared().clock, after, count, spacing);
-                    state.push = Some(tokio::spawn(task).abort_handle());
+                    if let Some(before) = state.push.replace(tokio::spawn(task).abort_handle()) {
+                        before.abort();
+                    }
                 }
             }
             Order::Close => {
@@ -157,14 +170,21 @@ impl Hold {
         None
     }
 
-    /// Ends it with FIN, at once.
+    /// Ends it at once: with FIN, or where something is being repeated with RST, for otherwise the kernel would go on
+    /// with that on a path that is dead.
     pub(super) fn close(&self) {
-        let _ = self.stream_shutdown();
+        let socket = SockRef::from(&self.stream);
+        if TcpInfo::of(&self.stream).is_ok_and(|info| info.is_stuck()) {
+            let _ = socket.set_linger(Some(Duration::ZERO));
+        } else {
+            let _ = socket.shutdown(std::net::Shutdown::Write);
+        }
         self.stop();
     }
 
-    fn stream_shutdown(&self) -> io::Result<()> {
-        SockRef::from(&self.stream).shutdown(std::net::Shutdown::Write)
+    /// Whether the client's kernel has everything that was sent.
+    fn is_acknowledged(&self) -> bool {
+        TcpInfo::of(&self.stream).is_ok_and(|info| info.unacked == 0)
     }
 
     /// Stops its tasks; the socket goes with the last of them.
@@ -222,6 +242,20 @@ impl Hold {
             return meaning(&error) == Some(How::Icmp);
         }
         true
+    }
+}
+
+/// Tells the client when its kernel has acknowledged the welcome: until then the kernel here repeats it, and the silence
+/// has not begun. The acknowledgement is due a round trip after the welcome.
+async fn settle(hold: Weak<Hold>, clock: Clock, rtt: Duration) {
+    let mut pause = rtt + rtt / 8;
+    loop {
+        clock.sleep(pause).await;
+        let Some(hold) = hold.upgrade() else { return };
+        if hold.is_acknowledged() {
+            return hold.report(Frame::Settled { hold: hold.id });
+        }
+        pause = (rtt / 8).clamp(LEAST_PAUSE, MOST_PAUSE);
     }
 }
 

@@ -39,7 +39,8 @@ impl Default for Limits {
             hello: Duration::from_secs(5),
             // Twice the longest ladder.
             hold: Duration::from_hours(4),
-            run: Duration::from_mins(1),
+            // Longer than the outages that a client waits for (4 minutes).
+            run: Duration::from_mins(5),
             frame: MAX_FRAME,
             memory: 64 << 20,
         }

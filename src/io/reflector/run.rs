@@ -116,11 +116,13 @@ impl Run {
         lock(&self.state).forgotten
     }
 
-    /// Counts a command, and returns how many there have been.
-    pub(super) fn commanded(&self) -> u32 {
+    /// Counts a command of service channel `number`; `false` if another one has taken over, over which the client will
+    /// say it again.
+    pub(super) fn commanded(&self, number: u32) -> bool {
         let mut state = lock(&self.state);
-        state.commands = state.commands.wrapping_add(1);
-        state.commands
+        let valid = state.service == number && !state.ended;
+        state.commands = state.commands.wrapping_add(u32::from(valid));
+        valid
     }
 
     pub(super) fn commands(&self) -> u32 {

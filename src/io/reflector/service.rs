@@ -12,9 +12,8 @@ const AHEAD: usize = 16 << 10;
 /// A client that speaks and never reads is dropped when so many bytes wait for it.
 const UNREAD: usize = 64 << 10;
 
-/// Serves a run in a task of its own. An older channel of the same run ends.
-pub(super) fn start(run: Arc<Run>, slot: Slot, stream: TcpStream, inbox: Inbox, seen: u32) {
-    let number = run.take_over();
+/// Serves a run in a task of its own, as its service channel `number`. An older channel of the same run ends.
+pub(super) fn start(run: Arc<Run>, number: u32, slot: Slot, stream: TcpStream, inbox: Inbox, seen: u32) {
     tokio::spawn(async move {
         let over = serve(&run, slot.shared(), number, &stream, inbox, seen).await;
         let shared = Arc::clone(slot.shared());
@@ -23,7 +22,7 @@ pub(super) fn start(run: Arc<Run>, slot: Slot, stream: TcpStream, inbox: Inbox, 
             return shared.end(&run);
         }
         // The run outlives its channel for a while: a client whose network was cut comes back.
-        if run.is_served_by(number) {
+        if over == Over::Channel && run.is_served_by(number) {
             shared.clock.sleep(shared.limits.run).await;
         }
         if run.is_served_by(number) {
@@ -38,6 +37,8 @@ enum Over {
     Run,
     /// Only the channel.
     Channel,
+    /// The channel, by a silence longer than a run may live without a word.
+    Silence,
 }
 
 async fn serve(run: &Run, shared: &Shared, number: u32, stream: &TcpStream, mut inbox: Inbox, seen: u32) -> Over {
@@ -70,11 +71,12 @@ async fn serve(run: &Run, shared: &Shared, number: u32, stream: &TcpStream, mut 
             frame = tokio::time::timeout(shared.limits.run, inbox.next(stream)) => {
                 count(&shared.counters.bytes_in, std::mem::take(&mut inbox.read));
                 match frame {
-                    Ok(Ok(Some(frame))) => match handle(run, shared, frame) {
+                    Ok(Ok(Some(frame))) => match handle(run, shared, number, frame) {
                         Ok(reply) => if let Some(reply) = reply { outbox.push(reply) },
                         Err(over) => return over,
                     },
-                    Ok(Ok(None) | Err(crate::wire::frame::FrameError::Io(_))) | Err(_) => return Over::Channel,
+                    Ok(Ok(None) | Err(crate::wire::frame::FrameError::Io(_))) => return Over::Channel,
+                    Err(_) => return Over::Silence,
                     Ok(Err(_)) => return Over::Run,
                 }
             }
@@ -87,14 +89,16 @@ async fn serve(run: &Run, shared: &Shared, number: u32, stream: &TcpStream, mut 
 }
 
 /// Takes in one frame of the client; what to answer, or why to stop.
-fn handle(run: &Run, shared: &Shared, frame: Frame) -> Result<Option<Frame>, Over> {
+fn handle(run: &Run, shared: &Shared, number: u32, frame: Frame) -> Result<Option<Frame>, Over> {
     match frame {
         Frame::Beat { seq, seen } => {
             run.confirmed(shared, seen);
             Ok(Some(Frame::Echo { seq, seen: run.commands() }))
         }
         Frame::Command { hold, order } => {
-            run.commanded();
+            if !run.commanded(number) {
+                return Err(Over::Channel);
+            }
             let report = match run.hold(hold) {
                 Some(found) => found.obey(order),
                 None => Some(Frame::Gone { hold }),

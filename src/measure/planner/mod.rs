@@ -23,7 +23,7 @@ use super::findings::{Doubt, Findings, Progress, Verdict};
 use super::judge::{self, Context};
 use super::posterior::Sweeps;
 use crate::model::{
-    Action, Cause, Ending, Experiment, Fact, FirstSpeaker, HoldId, HoldRecord, Observation, Outcome, Output, Witness,
+    Action, Cause, Ending, Experiment, Fact, FirstSpeaker, HoldId, HoldRecord, Observation, Outcome, Output,
 };
 use crate::time::{Duration, Instant};
 use hold::{Hold, Role, State, Verdict as Judgement, cause_of};
@@ -110,7 +110,7 @@ impl Planner {
 
     /// Starts from holds that an earlier, interrupted run has decided (`--resume`): they are not repeated.
     pub fn resume(plan: Plan, decided: &[HoldRecord]) -> Self {
-        let earlier = evidence::samples(decided, plan.speaker, Experiment::Ladder, 0.0)
+        let earlier = evidence::samples(decided, plan.speaker, Experiment::Ladder)
             .into_iter()
             .map(|s| Sample { start: LONG_AGO, fate: if s.is_dead() { Fate::Dead } else { s.fate }, ..s })
             .collect();
@@ -166,9 +166,8 @@ impl Planner {
             reflector: self.plan.request.reflector,
             rtt: self.pulse.rtt.median(),
             rto: self.pulse.rtt.rto(),
-            loss: self.pulse.loss(),
+            loss: self.pulse.observed_loss(),
             late_share: self.pulse.late_share(),
-            slack: self.slack(),
             open: self.open_starts(),
             control_ages: self.control_ages.clone(),
             earlier: self.earlier.clone(),
@@ -226,7 +225,6 @@ impl Planner {
     /// The evidence of the ladder, as it stands.
     fn evidence(&self) -> Vec<Sample> {
         let mut samples = self.earlier.clone();
-        let slack = self.slack();
         samples.extend(self.holds.iter().filter(|h| h.experiment == Experiment::Ladder).filter_map(|h| {
             let v = h.verdict()?;
             let counts = v.outcome != Outcome::Void && (v.speaker == self.plan.speaker || v.fate == Fate::Ended);
@@ -234,7 +232,7 @@ impl Planner {
                 start: h.silent_since.as_secs_f64(),
                 age: v.age.as_secs_f64(),
                 fate: v.fate,
-                slack: if v.outcome == Outcome::Silent { slack } else { 0.0 },
+                slack: v.slack.as_secs_f64(),
             })
         }));
         samples
@@ -529,6 +527,7 @@ impl Planner {
                     outcome: Outcome::Alive,
                     cause: None,
                     age: age.min(at - hold.silent_since),
+                    slack: Duration::ZERO,
                     at,
                     speaker: trial.speaker,
                     ended_after: None,
@@ -562,7 +561,7 @@ impl Planner {
         }
     }
 
-    fn seen_end(&mut self, id: HoldId, at: Instant, how: Ending, witness: Witness) {
+    fn seen_end(&mut self, id: HoldId, at: Instant, how: Ending) {
         if self.pulse.is_control(id) {
             self.control_ended(id, at, how);
             return;
@@ -570,11 +569,7 @@ impl Planner {
         let i = id.0 as usize;
         let Some(hold) = self.holds.get(i) else { return };
         let (unasked, age, speaker) = match &hold.state {
-            State::Silent => {
-                // The reflector's word of it took a round trip more or less; ours is exact.
-                let late = if witness == Witness::Reflector { self.pulse.rtt.least() / 2 } else { Duration::ZERO };
-                (true, at.saturating_sub(late) - hold.silent_since, self.plan.speaker)
-            }
+            State::Silent => (true, at - hold.silent_since, self.plan.speaker),
             State::Testing(t) => {
                 let word = t.tries.last().copied().unwrap_or(at).min(at);
                 (false, word - hold.silent_since, t.speaker)
@@ -586,6 +581,7 @@ impl Planner {
             outcome: Outcome::from(how),
             cause: Some(cause_of(how, unasked)),
             age,
+            slack: Duration::ZERO,
             at,
             speaker,
             ended_after: Some(if unasked { age } else { at - hold.silent_since }),
@@ -605,7 +601,7 @@ impl Strategy for Planner {
             (Fact::Tried { .. }, Some(id)) => self.seen_try(id, seen.at),
             (Fact::Heard | Fact::Answered, Some(id)) => self.seen_answer(id, seen.at),
             (Fact::HalfAnswered, Some(id)) => self.seen_half(id),
-            (Fact::Ended { how, witness }, Some(id)) => self.seen_end(id, seen.at, *how, *witness),
+            (Fact::Ended { how, .. }, Some(id)) => self.seen_end(id, seen.at, *how),
             (Fact::Echo { seq, .. }, Some(id)) => self.pulse.echo(id, *seq, seen.at),
             (Fact::ServiceLost { error }, _) => self.give_up(error),
             (Fact::Suspended { slept }, _) => self.seen_suspend(*slept),

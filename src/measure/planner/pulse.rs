@@ -211,6 +211,11 @@ impl Pulse {
         1.0 - (1.0 - late.min(0.9)).sqrt()
     }
 
+    /// Share of packets lost, each way, as far as beats that came late show it; 0 while there are few beats.
+    pub(super) fn observed_loss(&self) -> f64 {
+        if self.beats < 30 { 0.0 } else { 1.0 - (1.0 - self.late_share().min(0.9)).sqrt() }
+    }
+
     /// Share of beats that were late.
     pub(super) fn late_share(&self) -> f64 {
         f64::from(self.late) / f64::from(self.beats.max(1))

@@ -111,7 +111,7 @@ impl Planner {
         let exact = ends.is_some_and(|e| e.exact);
         if let Some(e) = ends {
             // Unasked ends are sharper than any test, but tests may have found an earlier onset.
-            if e.high <= high + 1.0 {
+            if ends::decide(&e, samples) {
                 (low, high) = (e.low, e.high);
             }
         }

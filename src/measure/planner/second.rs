@@ -41,8 +41,9 @@ const KEPT: f64 = 0.42;
 /// Luck at which a burst is worth its connections (less as the reserve dwindles), after its first stage, and at which
 /// the step is believed. The many looks of one run call for a strict end.
 const SUSPICIOUS: f64 = 0.25;
-const FIRST_STAGE: f64 = 0.03;
-const BELIEVED: f64 = 1e-3;
+const FIRST_STAGE: f64 = 0.06;
+const LEAST: f64 = 0.1;
+const BELIEVED: f64 = 6e-3;
 /// So many unasked ends show the first class; then this is the chance that an open connection belongs to it all the
 /// same (both announcements lost).
 const SHOWN: usize = 3;
@@ -116,12 +117,12 @@ impl Planner {
         }
         let reserve = self.reserve_older_than(alive);
         let plenty = reserve.len() as f64 / climb.kept.max(1) as f64;
-        if dead > 0 && luck < SUSPICIOUS * plenty.min(1.0) && self.pulse.live(self.now) {
+        if dead > 0 && luck < SUSPICIOUS * plenty.clamp(LEAST, 1.0) && self.pulse.live(self.now) {
             let first = luck > FIRST_STAGE;
             let goal = if first { FIRST_STAGE / luck } else { 0.5 * BELIEVED / doubt };
             let wanted = (goal.ln() / each.ln()).ceil().max(1.0) as usize;
             // Rungs are needed where they stand if it was luck: they are taken only where luck is all but ruled out.
-            let older = if reserve.len() < wanted && doubt < FIRST_STAGE {
+            let older = if reserve.len() < wanted && luck < SUSPICIOUS * LEAST {
                 self.free_between(alive, f64::INFINITY)
             } else {
                 reserve

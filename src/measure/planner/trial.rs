@@ -42,11 +42,6 @@ impl Planner {
         (FALSE_AGE.ln() / self.round_trip_loss().ln()).ceil().max(1.0) as usize - 1
     }
 
-    /// How much younger than the age of its verdict a silent hold was at its first try.
-    pub(super) fn slack(&self) -> f64 {
-        self.decisive() as f64 * self.tries().spacing.as_secs_f64()
-    }
-
     pub(super) fn start_trial(&mut self, i: usize, speaker: FirstSpeaker) {
         let tries = self.tries();
         let window = tries.spacing * u32::from(tries.count) + self.pulse.rtt.usual();
@@ -116,12 +111,14 @@ impl Planner {
         if covered.len() >= needed {
             let settled = covered[0] + 3 * rto + rtt;
             if self.now >= settled {
-                let age = covered[self.decisive().min(covered.len() - 1)] - self.holds[i].silent_since;
+                let decisive = covered[self.decisive().min(covered.len() - 1)];
+                let age = decisive - self.holds[i].silent_since;
                 let verdict = Judgement {
                     fate: Fate::Dead,
                     outcome: Outcome::Silent,
                     cause: Some(Cause::PathForgot),
                     age,
+                    slack: decisive - covered[0],
                     at: self.now,
                     speaker: trial.speaker,
                     ended_after: None,

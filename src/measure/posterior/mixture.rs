@@ -60,17 +60,20 @@ pub(super) fn weigh(samples: &[Sample]) -> Mixture {
     });
 
     // The price of T1 in the gap below sample k: every dead one below is set aside.
+    let below: Vec<&Sample> = sorted[..k_max].iter().filter(|s| s.is_dead()).collect();
     let price = |k: usize| -> f64 {
-        let set_aside = sorted[..k].iter().filter(|s| s.is_dead());
-        let each = |s: &Sample| if s.age + s.slack >= age(k.min(n - 1)) { FIRST_TRY_LOST } else { FALSE_DEAD };
+        let here = age(k.min(n - 1));
+        let set_aside = below.iter().take_while(|s| s.age < here);
+        let each = |s: &&Sample| if s.age + s.slack >= here { FIRST_TRY_LOST } else { FALSE_DEAD };
         set_aside.map(each).product()
     };
-    let prices: Vec<f64> = (k_min..=k_max).map(price).collect();
+    let prices: Vec<f64> = (k_min..=k_max).map(|k| price(k) * gap(k.min(n - 1)) / SHARES.len() as f64).collect();
 
     let mut first = Density::default();
     let mut second_mass = vec![0.0; second_gaps.len()];
     let (mut share_mass, mut mass) = (0.0, 0.0);
     for &w in &SHARES {
+        let (ln_dead, ln_alive) = (w.ln(), (1.0 - w).ln());
         // Sums over T2, for T1 below the last living connection.
         let mut luck = 1.0;
         let tail: Vec<f64> = second_gaps
@@ -84,14 +87,14 @@ pub(super) fn weigh(samples: &[Sample]) -> Mixture {
         // ln of the likelihood of the samples between T1 and the last living one, from the top down.
         let mut between = 0.0_f64;
         for i in (k_max.min(last_alive + 1)..=last_alive).rev() {
-            between += if dead_at(i) { w.ln() } else { (1.0 - w).ln() };
+            between += if dead_at(i) { ln_dead } else { ln_alive };
         }
         let mut k = k_max.min(last_alive + 1);
         loop {
             // T1 in the gap below sample k: samples below k are younger than T1. Where no living connection is above
             // T1, only a T2 in a higher gap makes a mixture of it.
             let skip = usize::from(k > last_alive);
-            let each = gap(k.min(n - 1)) * between.exp() * prices[k - k_min] / SHARES.len() as f64;
+            let each = between.exp() * prices[k - k_min];
             let weight = each * tail[skip..].iter().sum::<f64>();
             if k > 0 && k < n && weight > 0.0 {
                 first.spread(age(k - 1), age(k), weight);
@@ -105,7 +108,7 @@ pub(super) fn weigh(samples: &[Sample]) -> Mixture {
                 break;
             }
             k -= 1;
-            between += if dead_at(k) { w.ln() } else { (1.0 - w).ln() };
+            between += if dead_at(k) { ln_dead } else { ln_alive };
         }
     }
     let second = (mass > 0.0).then(|| {

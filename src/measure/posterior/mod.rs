@@ -68,10 +68,15 @@ pub fn weigh(samples: &[Sample], sweeps: &mut Sweeps) -> Posterior {
     let total = nothing + step + sweep + mixed;
     let part = |mass: f64| if total > 0.0 { mass / total } else { 0.0 };
 
+    // A bracket belongs to the story that is told: the first step of a mixture is seen far less sharply than a plain
+    // step, and where a mixture is merely not excluded, a doubt says so.
     let mut onset = Density::default();
-    onset.add(&clean.step, CLEAN);
-    onset.add(&swept.density, SWEEP * FALSE_DEAD.powi(far as i32));
-    onset.add(&mixture.first, MIXTURE);
+    if mixed > nothing + step + sweep {
+        onset.add(&mixture.first, MIXTURE);
+    } else {
+        onset.add(&clean.step, CLEAN);
+        onset.add(&swept.density, SWEEP * FALSE_DEAD.powi(far as i32));
+    }
     Posterior {
         onset,
         nothing: if total > 0.0 { part(nothing) } else { 1.0 },

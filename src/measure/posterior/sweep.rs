@@ -118,10 +118,6 @@ impl Sweeps {
         for (period, weight) in self.periods.iter_mut().zip(weights) {
             period.alive &= weight > best * NEGLIGIBLE;
         }
-        // Nothing left: the samples contradict every period, but a verdict withdrawn later may bring them back.
-        if mass <= 0.0 {
-            *self = Self::default();
-        }
         Swept { density: bins.density(), period: (mass > 0.0).then(|| moment / mass) }
     }
 }

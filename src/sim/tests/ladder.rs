@@ -53,6 +53,7 @@ impl PlainLadder {
         };
         self.outputs.push_back(Output::Act(Action::Close { hold }));
         self.outputs.push_back(Output::Decided(HoldRecord {
+            first_try: None,
             hold,
             silent_since: state.since,
             experiment: Experiment::Ladder,

@@ -36,7 +36,8 @@ pub const MAX_SPACING: Duration = Duration::from_mins(1);
 /// The longest that a push may be put off.
 pub const MAX_AFTER: Duration = Duration::from_hours(24);
 
-/// Length on the wire of [`Frame::Pushed`], [`Frame::Answered`] and [`Frame::Ended`].
+/// Length on the wire of [`Frame::Pushed`], [`Frame::Answered`] and [`Frame::Ended`]; other words of one connection but
+/// [`Frame::Report`] are shorter.
 pub const EVENT_LEN: usize = 8;
 /// Length on the wire of [`Frame::Report`].
 pub const REPORT_LEN: usize = 59;
@@ -139,7 +140,7 @@ pub enum Order {
         /// [`MIN_SPACING`] to [`MAX_SPACING`].
         spacing: Duration,
     },
-    /// End it with FIN.
+    /// End it with FIN; with RST where something that was sent is being repeated, for a kernel would go on with that.
     Close,
     /// End it with RST.
     Reset,
@@ -155,7 +156,8 @@ impl Order {
     /// Bytes of reports that this order entitles to; its frame is at least as long.
     pub const fn credit(&self) -> usize {
         match self {
-            // A word of each push, and one of the answer. That of the connection's end is paid for by its hello.
+            // A word of each push, and one of the answer. Those of the connection's opening and end are paid for by its
+            // hello.
             Self::Push { count, .. } => (*count as usize + 1) * EVENT_LEN,
             Self::Report => REPORT_LEN,
             _ => EVENT_LEN,
@@ -288,6 +290,12 @@ pub enum Frame {
         /// What arrived and what was sent.
         traffic: Traffic,
     },
+    /// Reflector, on the service channel: the welcome of this hold has been acknowledged, nothing of its opening is sent
+    /// any more.
+    Settled {
+        /// The connection.
+        hold: u32,
+    },
     /// Reflector, on the service channel: it shuts down, all connections will be closed within a second or two.
     Draining,
 }
@@ -313,9 +321,10 @@ mod kind {
     pub(super) const GONE: u8 = 0x33;
     pub(super) const REPORT: u8 = 0x34;
     pub(super) const DRAINING: u8 = 0x35;
+    pub(super) const SETTLED: u8 = 0x36;
 
     pub(super) const fn known(kind: u8) -> bool {
-        matches!(kind, HELLO..=REFUSED | BEAT..=ANSWER | COMMAND..=BYE | PUSHED..=DRAINING)
+        matches!(kind, HELLO..=REFUSED | BEAT..=ANSWER | COMMAND..=BYE | PUSHED..=SETTLED)
     }
 }
 

@@ -52,6 +52,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Frame, FrameError> {
         kind::ENDED => Frame::Ended { hold: fields.u32()?, how: how(fields.u8()?)? },
         kind::GONE => Frame::Gone { hold: fields.u32()? },
         kind::REPORT => Frame::Report { hold: fields.u32()?, traffic: traffic(&mut fields)? },
+        kind::SETTLED => Frame::Settled { hold: fields.u32()? },
         kind::DRAINING => Frame::Draining,
         other => return Err(FrameError::Kind(other)),
     };

@@ -80,6 +80,7 @@ pub(super) fn put(frame: Frame, to: &mut BytesMut) {
                 to.put_u32(value);
             }
         }
+        Frame::Settled { hold } => put_event(kind::SETTLED, hold, to),
         Frame::Draining => to.put_u8(kind::DRAINING),
     }
 }

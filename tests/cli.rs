@@ -88,7 +88,10 @@ fn bad_flags_are_usage_errors_that_say_what_would_be_right() {
     refused(&["probe", "127.0.0.1:1", "-q", "-v"], 2, "cannot be used with");
     refused(&["probe", "127.0.0.1:1", "--min", "10s", "--max", "5s"], 2, "--max");
     refused(&["probe", "127.0.0.1:1", "--connections", "3"], 2, "--connections");
+    refused(&["probe", "127.0.0.1:1", "--max", "8d"], 2, "--max 192h: only silences of 100 ms to 7 days");
+    refused(&["probe", "127.0.0.1:1", "--resolution", "200%"], 2, "--resolution 200% is out of range");
     refused(&["serve", "--listen", "example.net:80"], 2, "0.0.0.0:7133");
+    refused(&["serve", "--max-connections", "0"], 2, "1..");
     refused(&["completions", "cobol"], 2, "bash");
     refused(&["man", "frobnicate"], 2, "one of: ");
 }
@@ -135,6 +138,18 @@ fn a_profile_with_a_wrong_key_is_told_with_its_place() {
     let file = folder.path().join("mine.toml");
     fs::write(&file, "name = \"mine\"\nmaxx = \"5m\"\n").unwrap();
     refused(&["plan", "127.0.0.1:1", "--profile", file.to_str().unwrap()], 2, "2");
+}
+
+#[test]
+fn an_empty_file_is_neither_a_profile_nor_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("empty.toml");
+    fs::write(&file, "").unwrap();
+    let name = file.to_str().unwrap();
+    refused(&["plan", "127.0.0.1:1", "--profile", name], 2, "empty.toml:1:1: it has no keys");
+    refused(&["probe", "127.0.0.1:1", "--resume", name], 2, "nothing to resume");
+    fs::write(&file, "a,b\n1,2\n").unwrap();
+    refused(&["probe", "127.0.0.1:1", "--resume", name], 2, "name a holds file, as -o writes it");
 }
 
 #[test]

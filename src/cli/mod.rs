@@ -30,10 +30,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use terminal::{Color, Terminal};
 
-/// What is said below every help text.
+/// What is said below the help of the program and of `probe`.
 const EXIT_CODES: &str = "\
 Exit codes: 0 measured, 2 usage or configuration, 3 target unreachable or control lost, 4 privilege missing, \
 5 inconclusive, 130 interrupted.";
+
+/// How durations are written, for the commands that take them.
+const DURATIONS: &str = "Durations (D): 90, 2.5, 500ms, 5m, 1h30m; a bare number is seconds.";
 
 /// Finds how long a network path remembers a silent connection, who ends it and how, and which keepalive it needs.
 #[derive(Debug, Parser)]
@@ -58,12 +61,15 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Measure how long the path to a target remembers a silent connection
+    #[command(after_help = format!("{DURATIONS}\n\n{EXIT_CODES}"))]
     Probe(Box<probe::ProbeArgs>),
     /// Run the reflector, the cooperating server for reflector:// targets
+    #[command(after_help = DURATIONS)]
     Serve(serve::ServeArgs),
     /// Build a path with a known timeout on this machine, and probe it: the whole story in half a minute
     Demo(demo::DemoArgs),
     /// What probe would do: connections, packets, bytes, time. Sends nothing
+    #[command(after_help = DURATIONS)]
     Plan(plan::PlanArgs),
     /// List the built-in profiles, or show one
     Profiles(profiles::ProfilesArgs),
@@ -106,7 +112,9 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
 /// The secret in a file: its content without the line break at its end.
 fn secret(file: &Path) -> Result<Vec<u8>, Failure> {
     let read = std::fs::read(file);
-    let mut secret = read.map_err(|error| Failure::usage(format!("read --secret-file {}: {error}", file.display())))?;
+    let mut secret = read.map_err(|error| {
+        Failure::usage(format!("read --secret-file {}: {error}: check its name and its rights", file.display()))
+    })?;
     while secret.last().is_some_and(|last| matches!(last, b'\n' | b'\r')) {
         secret.pop();
     }

@@ -50,5 +50,5 @@ pub fn run(args: &PlanArgs, terminal: &Terminal) -> Result<(), Failure> {
         transport: Transport::Tcp,
         engine: EngineKind::Kernel,
     };
-    terminal.print(&report::plan_text(&plan, &info))
+    terminal.show(&report::plan_text(&plan, &info))
 }

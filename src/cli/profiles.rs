@@ -30,7 +30,7 @@ pub fn run(args: &ProfilesArgs, terminal: &Terminal) -> Result<(), Failure> {
                 profile.about,
             );
         }
-        return terminal.print(&text);
+        return terminal.show(&text);
     };
     if let Some(builtin) = builtins.iter().find(|builtin| builtin.name == name) {
         return terminal.print(builtin.text);

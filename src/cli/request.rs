@@ -2,7 +2,8 @@
 
 use super::exit::Failure;
 use super::values;
-use crate::measure::Plan;
+use crate::measure::{Plan, PlanError};
+use crate::model::duration::short;
 use crate::model::{Scheme, Target};
 use crate::profile::Profile;
 use crate::time::Duration;
@@ -14,19 +15,19 @@ pub struct RequestArgs {
     /// What kind of path it is: a built-in profile (see `idlescope profiles`) or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "default")]
     pub profile: String,
-    /// The shortest silence of interest
+    /// The shortest silence of interest, 100 ms or more [default: the profile's]
     #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = values::duration)]
     pub min: Option<Duration>,
-    /// The longest silence of interest: what nobody waits for is not found
+    /// The longest silence of interest, at most 7 days: what nobody waits for is not found [default: the profile's]
     #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = values::duration)]
     pub max: Option<Duration>,
-    /// Width of the bracket to aim at; never better than 1 s + 1.2 RTT
+    /// Width of the bracket to aim at, 0.1% to 50% of the expiry; never better than 1 s + 1.2 RTT [default: the profile's]
     #[arg(long, value_name = "2%", value_parser = values::resolution)]
     pub resolution: Option<f64>,
-    /// Connections that the ladder may use at once: fewer give a wider interval, not a longer wait
+    /// Connections at once, 8 to 20000: fewer give a wider interval, not a longer wait [default: the profile's]
     #[arg(long, value_name = "N")]
     pub connections: Option<u32>,
-    /// Do not repeat the result with few connections
+    /// Do not repeat the result with few connections (the repetition takes as long again as the expiry)
     #[arg(long)]
     pub no_recheck: bool,
 }
@@ -47,6 +48,26 @@ impl RequestArgs {
         if self.no_recheck {
             request.recheck = 0;
         }
-        Plan::new(request).map_err(Failure::usage)
+        Plan::new(request).map_err(|error| refused(&error))
     }
+}
+
+/// What no plan can serve, in the words of the flags.
+fn refused(error: &PlanError) -> Failure {
+    Failure::usage(match error {
+        PlanError::Range { min, max } if min < max => {
+            format!(
+                "--min {} to --max {}: only silences of 100 ms to 7 days can be asked for",
+                short(*min),
+                short(*max)
+            )
+        }
+        PlanError::Range { min, max } => {
+            format!("--min {} is not below --max {}: change one of them", short(*min), short(*max))
+        }
+        PlanError::Resolution(share) => {
+            format!("--resolution {}% is out of range: give 0.1% to 50%", 100.0 * share)
+        }
+        other => other.to_string(),
+    })
 }

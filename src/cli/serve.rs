@@ -4,6 +4,7 @@ use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
 use super::values;
 use crate::io::{Limits, Reflector, ServeConfig, ServeStats};
+use crate::model::duration::short;
 use crate::model::target::REFLECTOR_PORT;
 use crate::run::Interrupts;
 use crate::time::Duration;
@@ -20,14 +21,20 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", env = "IDLESCOPE_SECRET_FILE", hide_env_values = true)]
     pub secret_file: Option<PathBuf>,
     /// Connections at once, all clients together
-    #[arg(long, value_name = "N")]
-    pub max_connections: Option<u32>,
-    /// How long a connection may live; longer ladders are refused
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+    /// How long a connection may live.
     #[arg(long, value_name = "D", allow_negative_numbers = true, value_parser = values::duration)]
+    #[arg(help = format!(
+        "How long a connection may live; longer ladders are refused [default: {}]",
+        short(Limits::default().hold)
+    ))]
     pub max_hold: Option<Duration>,
     /// Memory for reports that wait for clients, in MiB
-    #[arg(long, value_name = "MIB")]
-    pub max_memory: Option<usize>,
+    #[arg(long, value_name = "MIB", default_value_t = (Limits::default().memory >> 20) as u32)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_memory: u32,
     /// Nothing but errors
     #[arg(short, long)]
     pub quiet: bool,
@@ -39,9 +46,9 @@ pub fn run(args: &ServeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let secured = secret.is_some();
     let defaults = Limits::default();
     let limits = Limits {
-        connections: args.max_connections.unwrap_or(defaults.connections),
+        connections: args.max_connections,
         hold: args.max_hold.unwrap_or(defaults.hold),
-        memory: args.max_memory.map_or(defaults.memory, |mib| mib.saturating_mul(1 << 20)),
+        memory: (args.max_memory as usize).saturating_mul(1 << 20),
         ..defaults
     };
     let listen = if args.listen.is_empty() {

@@ -1,6 +1,8 @@
-//! stdout and stderr: results on the one, everything for people who wait on the other; colours; a closed pipe.
+//! stdout and stderr: results on the one, everything for people who wait on the other; colours, width, character set; a
+//! closed pipe.
 
 use super::exit::{Exit, Failure};
+use crate::report;
 use std::io::{ErrorKind, IsTerminal, Write};
 
 /// When to colour.
@@ -110,6 +112,22 @@ impl Terminal {
         from_env.or_else(asked).unwrap_or(80).clamp(40, 160)
     }
 
+    /// Text for people as this locale can show it.
+    fn shown(text: &str) -> String {
+        let of = |name| std::env::var(name).unwrap_or_default();
+        if is_utf8([of("LC_ALL"), of("LC_CTYPE"), of("LANG")]) { text.to_owned() } else { report::ascii(text) }
+    }
+
+    /// Writes text for people to stdout, as [`Terminal::print`].
+    pub fn show(&self, text: &str) -> Result<(), Failure> {
+        self.print(&Self::shown(text))
+    }
+
+    /// Writes text for people to stdout, lines that are too long broken at spaces.
+    pub fn show_wrapped(&self, text: &str) -> Result<(), Failure> {
+        self.show(&wrapped(text, self.width()))
+    }
+
     /// Writes results to stdout. A closed pipe is a quiet success.
     pub fn print(&self, text: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
@@ -128,7 +146,54 @@ impl Terminal {
 
     /// A line on stderr that `--quiet` does not silence.
     pub fn warn(&self, text: &str) {
-        let mut err = std::io::stderr().lock();
-        let _ = writeln!(err, "{}", text.trim_end());
+        let mut text = Self::shown(text.trim_end());
+        // a log keeps its lines whole
+        if self.stderr_is_terminal() {
+            text = wrapped(&text, self.width());
+        }
+        let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
+    }
+}
+
+/// Whether the locale has more than ASCII: the first of `LC_ALL`, `LC_CTYPE` and `LANG` that is set decides (locale(7));
+/// none is the C locale.
+fn is_utf8(locale: [String; 3]) -> bool {
+    let set = locale.into_iter().find(|value| !value.is_empty()).unwrap_or_default();
+    set.to_lowercase().replace('-', "").contains("utf8")
+}
+
+/// Breaks the lines that are longer than `width` at spaces, and indents what goes on as the line was.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        if line.chars().count() <= width {
+            lines.push(line.to_owned());
+            continue;
+        }
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let room = width.saturating_sub(indent.len());
+        lines.extend(report::wrap(line, room).into_iter().map(|part| format!("{indent}{part}")));
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_variable_that_is_set_names_the_locale() {
+        let is = |locale: [&str; 3]| is_utf8(locale.map(str::to_owned));
+        assert!(is(["", "", "en_GB.UTF-8"]));
+        assert!(is(["", "C.utf8", "C"]));
+        assert!(!is(["C", "", "en_GB.UTF-8"]));
+        assert!(!is(["", "", "de_DE.ISO-8859-1"]));
+        assert!(!is(["", "", ""]));
+    }
+
+    #[test]
+    fn only_lines_that_are_too_long_are_broken() {
+        let text = "a  picture\n  do: one two three\n";
+        assert_eq!(wrapped(text, 12), "a  picture\n  do: one\n  two three\n");
     }
 }

@@ -82,7 +82,7 @@ pub enum JournalError {
         why: String,
     },
     /// Reading failed.
-    #[error("{path}: cannot be read: {source}")]
+    #[error("{path}: cannot be read: {source}; check its name and its rights")]
     Read {
         /// The file.
         path: String,

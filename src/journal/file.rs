@@ -130,7 +130,7 @@ impl RowFile {
         if whole == 0 {
             // Not one whole line: either our own header, torn, or a file that is not ours.
             if !header(table).starts_with(&start) {
-                return Err(wrong_header(&self.path, table, &first_line(&start)));
+                return Err(wrong_header(&self.path, table, &first_line(&start), false));
             }
         } else {
             check_header(&self.path, table, &first_line(&start), false)?;
@@ -249,16 +249,29 @@ pub(super) fn check_header<T: AsRef<str>>(
 ) -> Result<(), JournalError> {
     let same = table.columns.iter().zip(found).all(|(ours, theirs)| *ours == theirs.as_ref());
     let enough = found.len() == table.columns.len() || (more && found.len() > table.columns.len());
-    if same && enough { Ok(()) } else { Err(wrong_header(path, table, found)) }
+    if same && enough {
+        return Ok(());
+    }
+    Err(wrong_header(path, table, found, more))
 }
 
-fn wrong_header<T: AsRef<str>>(path: &str, table: &Table, found: &[T]) -> JournalError {
+fn wrong_header<T: AsRef<str>>(path: &str, table: &Table, found: &[T], reading: bool) -> JournalError {
+    let remedy = if reading {
+        format!("name a {} file, as {} writes it", table.what, table.flag)
+    } else {
+        format!("nothing was changed: give another file with {}, or move this one away", table.flag)
+    };
+    JournalError::Header { path: path.to_owned(), what: difference(table, found), remedy }
+}
+
+/// How a first line differs from the header of `table`.
+fn difference<T: AsRef<str>>(table: &Table, found: &[T]) -> String {
     let is = |other: &Table| {
         other.columns.len() == found.len() && other.columns.iter().zip(found).all(|(a, b)| *a == b.as_ref())
     };
     // Escaped, for a byte order mark or a control character is what differs sometimes.
     let shown = |text: &str| -> String { text.chars().take(40).flat_map(char::escape_debug).collect() };
-    let what = if let Some(other) = [HOLDS, SUMMARY].iter().find(|other| is(other)) {
+    if let Some(other) = [HOLDS, SUMMARY].iter().find(|other| is(other)) {
         format!("this is a {} file ({}), not a {} file", other.what, other.flag, table.what)
     } else if let Some(nth) =
         (0..table.columns.len().min(found.len())).find(|n| table.columns[*n] != found[*n].as_ref())
@@ -275,10 +288,5 @@ fn wrong_header<T: AsRef<str>>(path: &str, table: &Table, found: &[T]) -> Journa
     } else {
         let theirs = found.get(table.columns.len()).map_or_else(String::new, |more| shown(more.as_ref()));
         format!("there is a column more than schema {} has: `{theirs}`", columns::SCHEMA)
-    };
-    JournalError::Header {
-        path: path.to_owned(),
-        what,
-        remedy: format!("nothing was changed: give another file with {}, or move this one away", table.flag),
     }
 }

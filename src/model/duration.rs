@@ -94,13 +94,14 @@ fn three_digits(duration: Duration) -> (u128, u128) {
     (rounded(duration.as_micros(), unit, Rounding::Nearest), unit)
 }
 
-/// Both ends of a bracket, with as many digits as it takes to tell them apart to about a tenth of their distance; the
-/// lower end is rounded down and the upper end up, so that what is printed still contains the answer.
+/// Both ends of a bracket, with no more digits than their distance gives sense to: a unit is at most a quarter of it, and
+/// hundredths of a second do where the distance is at least two of them. The lower end is rounded down and the upper end
+/// up, so that what is printed still contains the answer.
 pub fn human_range(low: Duration, high: Duration) -> (String, String) {
     let width = high.saturating_sub(low).as_micros();
     let unit = [60_000_000, 1_000_000, 100_000, 10_000, 1_000]
         .into_iter()
-        .find(|unit| *unit <= width.max(10_000) / 10)
+        .find(|unit| *unit <= width / 4 || (*unit == 10_000 && width >= 2 * unit))
         .unwrap_or(1_000);
     let unit = if high < Duration::from_secs(10) { unit.min(10_000) } else { unit };
     let (low, high) = (rounded(low.as_micros(), unit, Rounding::Down), rounded(high.as_micros(), unit, Rounding::Up));
@@ -265,9 +266,10 @@ mod tests {
         let range = |low, high| human_range(Duration::from_secs_f64(low), Duration::from_secs_f64(high));
         assert_eq!(range(4.97, 5.43), ("4.97 s".into(), "5.43 s".into()));
         assert_eq!(range(5.0002, 5.0014), ("5.000 s".into(), "5.002 s".into()));
-        assert_eq!(range(312.34, 312.81), ("5m 12.34s".into(), "5m 12.81s".into()));
-        assert_eq!(range(347.26, 354.11), ("5m 47.2s".into(), "5m 54.2s".into()));
+        assert_eq!(range(312.34, 312.81), ("5m 12.3s".into(), "5m 12.9s".into()));
+        assert_eq!(range(347.26, 354.11), ("5m 47s".into(), "5m 55s".into()));
         assert_eq!(range(59.998, 60.014), ("59.998 s".into(), "60.014 s".into()));
+        assert_eq!(range(4.977, 5.005), ("4.97 s".into(), "5.01 s".into()));
         assert_eq!(range(119.6, 121.2), ("1m 59.6s".into(), "2m 1.2s".into()));
         assert_eq!(range(590.2, 611.0), ("9m 50s".into(), "10m 11s".into()));
     }

@@ -37,6 +37,12 @@ pub(super) fn profile(file: &str, name: &str, text: &str) -> Result<Profile, Pro
     })?;
     let table = document.get_ref();
     file.known(table, &KEYS)?;
+    if table.is_empty() {
+        let known = KEYS.join(", ");
+        return Err(
+            file.error(0, format!("it has no keys: leave --profile out for the default, or set some of {known}"))
+        );
+    }
     // The built-in default is complete; everything else leans on it.
     let base = match BUILTINS.first() {
         Some(first) if first.text != text => Some(first.profile()?),

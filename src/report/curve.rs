@@ -10,6 +10,8 @@ use crate::model::{Experiment, HoldRecord, Outcome, duration};
 
 /// Rows of the drawing; each has eight levels.
 const HEIGHT: usize = 4;
+/// Rows where nothing died: a line says it.
+const FLAT: usize = 1;
 /// Too few tested ages to draw.
 const FEWEST: usize = 3;
 
@@ -31,15 +33,16 @@ pub(super) fn draw(found: &SpeakerFindings, holds: &[HoldRecord], style: Style) 
     }
     let columns = style.width.saturating_sub(MARGIN + 2);
     let axis = Axis::new(found, first.age, last.age, columns);
+    let height = if last.alive < 1.0 { HEIGHT } else { FLAT };
     let mut lines = Vec::new();
-    for row in 0..HEIGHT {
+    for row in 0..height {
         let label = match row {
             0 => "100 %",
             1 => "alive",
-            r if 2 * r == HEIGHT => "50 %",
+            r if 2 * r == height => "50 %",
             _ => "",
         };
-        let cells: Vec<(Look, char)> = (0..columns).map(|column| cell(&points, &axis, column, row)).collect();
+        let cells: Vec<(Look, char)> = (0..columns).map(|column| cell(&points, &axis, column, (row, height))).collect();
         let label = style.paint(Look::Dim, &format!("{label:>5} │"));
         let cells = painted(&cells, style);
         lines.push(if cells.is_empty() { label } else { format!("{label} {cells}") });
@@ -97,7 +100,7 @@ fn survival(found: &SpeakerFindings, holds: &[HoldRecord]) -> Vec<Point> {
 }
 
 /// One character: solid up to the share that is known to be alive, a shade up to the share that may be.
-fn cell(points: &[Point], axis: &Axis, column: usize, row: usize) -> (Look, char) {
+fn cell(points: &[Point], axis: &Axis, column: usize, row: (usize, usize)) -> (Look, char) {
     let (from, to) = (axis.age(column), axis.age(column + 1));
     let before = points.partition_point(|point| point.age <= from);
     let after = points.partition_point(|point| point.age < to);
@@ -113,10 +116,11 @@ fn cell(points: &[Point], axis: &Axis, column: usize, row: usize) -> (Look, char
     fill(lower, upper, row)
 }
 
-fn fill(lower: f64, upper: f64, row: usize) -> (Look, char) {
+/// The part of a share that stands in one row of so many.
+fn fill(lower: f64, upper: f64, (row, rows): (usize, usize)) -> (Look, char) {
     const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let bottom = (HEIGHT - 1 - row) as f64;
-    let eighths = |share: f64| ((share * HEIGHT as f64 - bottom).clamp(0.0, 1.0) * 8.0).round() as usize;
+    let bottom = (rows - 1 - row) as f64;
+    let eighths = |share: f64| ((share * rows as f64 - bottom).clamp(0.0, 1.0) * 8.0).round() as usize;
     match (eighths(lower), eighths(upper)) {
         (0, upper) if upper >= 4 => (Look::Dim, '░'),
         (0, _) => (Look::Dim, ' '),

@@ -17,4 +17,5 @@ mod summary;
 pub use document::json;
 pub use plan::{plan_json, plan_text};
 pub use progress::progress_line;
+pub use style::{Page, ascii, wrap};
 pub use summary::summary;

@@ -23,12 +23,24 @@ fn text(plan: &Plan, info: &RunInfo, cost: &Cost) -> String {
     };
     let compare = match plan.client_first {
         0 => String::new(),
-        n => format!(", {n} for client first"),
+        n => format!(", {n} client first"),
+    };
+    let reserve = match plan.fan.len() as u32 + plan.spares {
+        0 => String::new(),
+        n => format!(", {n} to narrow the answer"),
+    };
+    // the repetition begins when the answer is there, and takes as long again
+    let (again, after) = match request.recheck {
+        0 => (String::new(), "soon after the expiry"),
+        n => (
+            format!("; an expiry is looked at again with {n} connections (--no-recheck leaves that out)"),
+            "after about twice the expiry",
+        ),
     };
     let cliffs = plan.rungs.iter().filter(|rung| rung.cliff).count();
     let beside = match cliffs {
         0 => String::new(),
-        n => format!("{n} of the rungs stand beside timeouts that the profile knows\n"),
+        n => format!("  {n} of these lengths stand beside timeouts that the profile knows\n"),
     };
     let question = match plan.speaker {
         FirstSpeaker::Server => "server first",
@@ -36,16 +48,13 @@ fn text(plan: &Plan, info: &RunInfo, cost: &Cost) -> String {
     };
     format!(
         "{target}{at}: how long may it stay silent, {question}?\n\
-         ladder {min}..{max}: {rungs} rungs, {fan} fan, {spares} spares{compare} = {ladder} connections (+{control} \
-         control)\n\
-         {beside}at most {packets} packets, {bytes}; ends by {end} ({longest}) if nothing expires, else soon after the \
-         expiry\n",
+         \x20 {ladder} connections (+{control} control): {rungs} for {min} to {max}{reserve}{compare}\n\
+         {beside}  at most {packets} packets, {bytes}{again}\n\
+         \x20 ends by {end} ({longest}) if nothing expires, else {after}\n",
         target = info.target,
         min = duration::short(request.min),
         max = duration::short(request.max),
         rungs = plan.rungs.len(),
-        fan = plan.fan.len(),
-        spares = plan.spares,
         ladder = parts.ladder,
         control = parts.control,
         packets = grouped(cost.packets),

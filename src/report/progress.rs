@@ -4,24 +4,23 @@ use crate::measure::Progress;
 use crate::model::duration;
 use crate::time::Instant;
 
-/// Where the run stands at `now`, in one line.
+/// Where the run stands at `now`, in one line. What matters most stands first, for a terminal cuts off what is too long.
 pub fn progress_line(progress: &Progress, now: Instant) -> String {
     let void = match progress.void {
         0 => String::new(),
         void => format!(", {void} void"),
     };
-    let mut parts = vec![format!(
-        "{}: {} open, {} alive, {} dead{void}",
-        progress.phase, progress.open, progress.alive, progress.dead
-    )];
+    let left = progress.ends_by.since(now);
+    let left = if left.is_zero() { "about to end".into() } else { format!("at most {} to go", duration::human(left)) };
+    let mut parts = vec![left];
     if let Some(longest) = progress.longest_alive {
         parts.push(format!("survived {}", duration::human(longest)));
     }
     if let Some(shortest) = progress.shortest_dead {
         parts.push(format!("dead after {}", duration::human(shortest)));
     }
-    let left = progress.ends_by.since(now);
-    parts.push(if left.is_zero() { "about to end".into() } else { format!("at most {} to go", duration::human(left)) });
+    parts.push(format!("{} open, {} alive, {} dead{void}", progress.open, progress.alive, progress.dead));
+    parts.push(progress.phase.to_owned());
     parts.join("; ")
 }
 
@@ -45,13 +44,13 @@ mod tests {
         let now = Instant::from_secs_f64(72.4);
         assert_eq!(
             progress_line(&progress, now),
-            "climbing the ladder: 412 open, 37 alive, 0 dead; survived 72.3 s; at most 8m 53s to go"
+            "at most 8m 53s to go; survived 72.3 s; 412 open, 37 alive, 0 dead; climbing the ladder"
         );
         progress.void = 3;
         progress.shortest_dead = Some(Duration::from_secs(75));
         assert_eq!(
             progress_line(&progress, Instant::from_secs_f64(700.0)),
-            "climbing the ladder: 412 open, 37 alive, 0 dead, 3 void; survived 72.3 s; dead after 75.0 s; about to end"
+            "about to end; survived 72.3 s; dead after 75.0 s; 412 open, 37 alive, 0 dead, 3 void; climbing the ladder"
         );
     }
 }

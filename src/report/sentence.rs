@@ -23,39 +23,32 @@ pub(super) fn answer(found: &SpeakerFindings) -> String {
         1 => "1 hold".to_owned(),
         holds => format!("{holds} holds"),
     };
-    let sure = percent(found.confidence);
+    let sure = format!("({}, {holds})", percent(found.confidence));
     let ended = ended(found.ended_by);
     match found.steps.as_slice() {
-        [] => format!("no answer; {holds}"),
-        [Step { low, high: None, .. }] if found.cause == Cause::Revived => format!(
-            "revived: still answered after {}, though the path had forgotten the connection by then; {holds}",
-            duration::human(*low)
-        ),
-        [Step { low, high: None, .. }] => format!(
-            "still alive after {}: nothing expired, so this is a lower bound ({sure}); {holds}",
-            duration::human(*low)
-        ),
-        [Step { low, high: Some(high), .. }] if found.exact => {
-            let (from, to) = duration::human_range(*low, *high);
-            let sign = sign(found.ended_by);
-            format!("{ended} between {from} and {to} ({sure}), timed by the {sign} itself; {holds}")
+        [] => format!("no answer ({holds})"),
+        [Step { low, high: None, .. }] if found.cause == Cause::Revived => {
+            format!("seems alive after {}, revived by its own packet ({holds})", duration::human(*low))
+        }
+        [Step { low, high: None, .. }] => {
+            format!("still alive after {}: a lower bound {sure}", duration::human(*low))
         }
         [Step { low, high: Some(high), .. }] => {
             let (from, to) = duration::human_range(*low, *high);
-            let by = by(found.ended_by);
+            let sign = if found.exact { sign(found.ended_by) } else { "" };
             match found.sweep {
                 Some(sweep) => format!(
-                    "first {ended} between {from} and {to} ({sure}){by}; the box looks only about every {}, so some \
-                     live until {}; {holds}",
+                    "first {ended} between {from} and {to}{sign} {sure}; the box looks only about every {}, so some live \
+                     until {}",
                     duration::short(sweep),
                     duration::short(*high + sweep)
                 ),
-                None => format!("{ended} between {from} and {to} ({sure}){by}; {holds}"),
+                None => format!("{ended} between {from} and {to}{sign} {sure}"),
             }
         }
         steps => {
             let steps: Vec<String> = steps.iter().map(|step| part(step, ended)).collect();
-            format!("a mixture: {} ({sure}){}; {holds}", steps.join(", "), by(found.ended_by))
+            format!("a mixture: {} {sure}", steps.join(", "))
         }
     }
 }
@@ -76,23 +69,16 @@ fn ended(by: Outcome) -> &'static str {
         Outcome::Reset => "reset",
         Outcome::Closed => "closed",
         Outcome::Icmp => "refused by ICMP",
-        Outcome::Alive | Outcome::Silent | Outcome::Void => "forgotten",
+        Outcome::Alive | Outcome::Silent | Outcome::Void => "silently forgotten",
     }
 }
 
-fn by(by: Outcome) -> &'static str {
-    match by {
-        Outcome::Silent => ", by silence",
-        _ => "",
-    }
-}
-
+/// What came unasked, and told the time by that.
 fn sign(by: Outcome) -> &'static str {
     match by {
-        Outcome::Reset => "RST",
-        Outcome::Closed => "FIN",
-        Outcome::Icmp => "ICMP error",
-        Outcome::Alive | Outcome::Silent | Outcome::Void => "end",
+        Outcome::Reset => " by an RST",
+        Outcome::Closed => " by a FIN",
+        Outcome::Icmp | Outcome::Alive | Outcome::Silent | Outcome::Void => "",
     }
 }
 
@@ -104,12 +90,11 @@ pub(super) fn explanations(speakers: &[SpeakerFindings]) -> Vec<String> {
     };
     let revived = speakers.iter().any(|found| found.speaker == FirstSpeaker::Client && found.cause == Cause::Revived);
     if revived {
-        let after = main.steps.first().and_then(|step| step.high);
-        let after = after.map_or_else(|| "that".to_owned(), duration::human);
+        let bracket = main.steps.first().and_then(|step| Some((step.low, step.high?)));
+        let after = bracket.map_or_else(|| "that".to_owned(), |(low, high)| duration::human_range(low, high).1);
         notes.push(format!(
-            "What that means: after {after} of silence a push from the server is lost, while a write from the client \
-             still seems to work, for it makes the path create its state anew. A client that only listens never \
-             learns that it cannot be reached: believe server first."
+            "After {after} a push from the server is lost, but a client's write revives the connection and seems to work: \
+             believe server first."
         ));
     }
     if main.steps.len() > 1 {

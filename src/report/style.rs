@@ -1,4 +1,4 @@
-//! Colour where it is asked for, and text that fits the terminal.
+//! Colour where it is asked for, text that fits the terminal, and ASCII for terminals that have nothing else.
 
 /// The narrowest and the widest that a text is laid out for: wider lines are hard to read.
 const WIDTHS: (usize, usize) = (40, 100);
@@ -18,7 +18,16 @@ pub(super) enum Look {
     Warn,
 }
 
-/// Whether there is colour, and how wide the text may be.
+/// What a text is laid out for.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Columns; what is narrower than 40 or wider than 100 is laid out for these.
+    pub width: usize,
+    /// Whether there is colour.
+    pub colour: bool,
+}
+
+/// A page whose width is one that people can read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
     pub(super) width: usize,
@@ -26,8 +35,8 @@ pub(super) struct Style {
 }
 
 impl Style {
-    pub(super) fn new(width: usize, colour: bool) -> Self {
-        Self { width: width.clamp(WIDTHS.0, WIDTHS.1), colour }
+    pub(super) fn new(page: Page) -> Self {
+        Self { width: page.width.clamp(WIDTHS.0, WIDTHS.1), colour: page.colour }
     }
 
     /// Paints `text` (SGR of ECMA-48), or leaves it as it is.
@@ -64,8 +73,26 @@ const LABEL: usize = 14;
 /// Where the text beside a label starts.
 pub(super) const INDENT: usize = LABEL + 2;
 
+/// The same picture in ASCII, sign for sign, for a locale that is not UTF-8. Only what idlescope draws itself is replaced:
+/// a name that somebody gave is left as it is.
+pub fn ascii(text: &str) -> String {
+    let sign = |c| match c {
+        '█' | '▇' => '#',
+        '▄' | '▅' | '▆' => '=',
+        '▁' | '▂' | '▃' => '_',
+        '░' => ':',
+        '│' => '|',
+        '─' => '-',
+        '└' | '┬' => '+',
+        '▲' => '^',
+        'µ' => 'u',
+        c => c,
+    };
+    text.chars().map(sign).collect()
+}
+
 /// Breaks at spaces; a word that is longer than a line stands alone on one. A number stays with its unit.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in words(text) {
@@ -102,6 +129,12 @@ fn words(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_in_ascii_has_the_same_places() {
+        let drawn = "100 % │ ███▄▁░\n  0 % └─┬── ▲ 85 µs in Zürich";
+        assert_eq!(ascii(drawn), "100 % | ###=_:\n  0 % +-+-- ^ 85 us in Zürich");
+    }
 
     #[test]
     fn a_number_stays_with_its_unit() {

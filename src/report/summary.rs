@@ -1,33 +1,31 @@
 //! The answer at a glance.
 
 use super::curve;
-use super::sentence::{answer, explanations, percent, who};
-use super::style::{Look, Style, wrap};
+use super::sentence::{answer, explanations, who};
+use super::style::{Look, Page, Style, wrap};
 use crate::journal::RunInfo;
 use crate::measure::{Doubt, Findings, Plan, Verdict};
 use crate::model::{HoldRecord, duration};
 
 /// A person takes in about this many lines at once; doubts give way first.
 const LINES: usize = 25;
+/// Below this the share of late answers says more about timers and chance than about the path.
+const LOSS_SHOWN: f64 = 0.03;
 
-/// The result for people: one line an answer, what it means, the survival curve, the heartbeat, the doubts.
-pub fn summary(
-    info: &RunInfo,
-    plan: &Plan,
-    findings: &Findings,
-    holds: &[HoldRecord],
-    width: usize,
-    colour: bool,
-) -> String {
-    let style = Style::new(width, colour);
+/// The result for people: the answers and the heartbeat, then what they mean with the survival curve, then the doubts.
+pub fn summary(info: &RunInfo, plan: &Plan, findings: &Findings, holds: &[HoldRecord], page: Page) -> String {
+    let style = Style::new(page);
     let mut lines = head(info, findings, style);
     lines.extend(verdict(&findings.verdict, style));
     for found in &findings.speakers {
         lines.extend(style.labelled(Look::Bold, who(found.speaker), &answer(found)));
     }
+    lines.extend(recommendation(findings, style));
     let mut notes = explanations(&findings.speakers);
     let told = findings.doubts.iter().any(|doubt| doubt.word == "client-first-only");
-    if !plan.request.reflector && !findings.speakers.is_empty() && !told {
+    // a FIN or RST that came of its own accord is the far side's word
+    let heard = findings.speakers.iter().all(|found| found.exact);
+    if !plan.request.reflector && !heard && !told {
         notes.push(
             "Only client first was tested: whether a push from the server would arrive is another question; \
              `idlescope serve` on the far side answers it."
@@ -43,13 +41,12 @@ pub fn summary(
         lines.push(String::new());
         lines.extend(drawing);
     }
-    let advice = recommendation(findings, style);
-    if !advice.is_empty() {
+    let room = LINES.saturating_sub(lines.len() + 1);
+    let doubts = doubts(&findings.doubts, room, style);
+    if !doubts.is_empty() {
         lines.push(String::new());
-        lines.extend(advice);
+        lines.extend(doubts);
     }
-    let room = LINES.saturating_sub(lines.len());
-    lines.extend(doubts(&findings.doubts, room, style));
     lines.join("\n") + "\n"
 }
 
@@ -67,8 +64,8 @@ fn head(info: &RunInfo, findings: &Findings, style: Style) -> Vec<String> {
     if let Some(rtt) = findings.rtt {
         facts.push(format!("round trip {}", duration::human(rtt)));
     }
-    if findings.loss > 0.0 {
-        facts.push(format!("loss about {}", percent(findings.loss)));
+    if findings.loss >= LOSS_SHOWN {
+        facts.push(format!("loss about {:.0} %", 100.0 * findings.loss.min(1.0)));
     }
     let mut lines = vec![style.paint(Look::Bold, &text)];
     if !facts.is_empty() {
@@ -98,7 +95,7 @@ fn recommendation(findings: &Findings, style: Style) -> Vec<String> {
                 Some(false) => "tested, and it was not enough",
             };
             let every = duration::short(found.heartbeat);
-            let text = format!("data every {every} ({proof}): {}", found.reason);
+            let text = format!("data every {every}, {proof}: {}", found.reason);
             style.labelled(Look::Bold, "heartbeat", &text)
         }
         (None, Some(why)) if findings.verdict == Verdict::Measured => {

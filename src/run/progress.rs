@@ -52,7 +52,7 @@ impl Progressing {
     /// hold, 2 one for each observation.
     pub fn bar(name: &str, verbose: u8, colour: bool) -> Self {
         let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-        let template = if colour { "{prefix} {bar:20.green/dim} {wide_msg}" } else { "{prefix} {bar:20} {wide_msg}" };
+        let template = if colour { "{prefix} {bar:12.green/dim} {wide_msg}" } else { "{prefix} {bar:12} {wide_msg}" };
         bar.set_style(
             ProgressStyle::with_template(template)
                 .unwrap_or_else(|_| ProgressStyle::default_bar())

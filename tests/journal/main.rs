@@ -1,5 +1,7 @@
 //! The files that nightly runs append to: the contract of their columns, what a kill leaves, and what strangers feed us.
 
+#[path = "../support/findings.rs"]
+mod findings;
 mod properties;
 mod reading;
 mod streams;

@@ -1,43 +1,14 @@
 //! The summary, and the stream of observations.
 
+use crate::findings::{findings, speaker, step};
 use crate::{SUMMARY_HEADER, hold, info, lines, new_file};
 use idlescope::journal::columns::TOOL_VERSION;
 use idlescope::journal::{NdjsonWriter, SummaryFile};
-use idlescope::measure::{Doubt, Findings, Recommendation, SpeakerFindings, Step, Verdict};
+use idlescope::measure::{Doubt, Findings, Recommendation, SpeakerFindings, Verdict};
 use idlescope::model::{Cause, Ending, Fact, FirstSpeaker, HoldId, Observation, Outcome, Witness};
 use idlescope::time::{Duration, Instant};
 use std::path::Path;
 use tempfile::TempDir;
-
-fn speaker(speaker: FirstSpeaker, steps: Vec<Step>) -> SpeakerFindings {
-    SpeakerFindings {
-        speaker,
-        steps,
-        sweep: None,
-        confidence: 0.99,
-        holds: 187,
-        ended_by: Outcome::Silent,
-        cause: Cause::PathForgot,
-        exact: false,
-    }
-}
-
-fn step(low: f64, high: Option<f64>, share: f64) -> Step {
-    Step { low: Duration::from_secs_f64(low), high: high.map(Duration::from_secs_f64), share }
-}
-
-fn findings(speakers: Vec<SpeakerFindings>) -> Findings {
-    Findings {
-        verdict: Verdict::Measured,
-        speakers,
-        doubts: Vec::new(),
-        recommendation: None,
-        no_recommendation: None,
-        rtt: None,
-        loss: 0.0,
-        decided_at: Instant::ZERO,
-    }
-}
 
 /// The columns of the summary behind those of the run, without the version.
 fn judgements(path: &Path) -> Vec<String> {
@@ -52,11 +23,11 @@ fn the_summary_has_a_row_for_each_speaker_and_step() {
     let path = new_file(&folder);
     let steps = vec![step(58.2, Some(61.0), 0.5), step(297.0, Some(302.5), 0.5)];
     let mut found = findings(vec![
-        speaker(FirstSpeaker::Server, steps),
+        speaker(FirstSpeaker::Server, 187, steps),
         SpeakerFindings {
             ended_by: Outcome::Alive,
             cause: Cause::Revived,
-            ..speaker(FirstSpeaker::Client, vec![step(310.0, None, 1.0)])
+            ..speaker(FirstSpeaker::Client, 187, vec![step(310.0, None, 1.0)])
         },
     ]);
     found.speakers[0].sweep = Some(Duration::from_secs(10));

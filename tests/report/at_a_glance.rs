@@ -3,11 +3,11 @@
 use crate::{doubt, findings, forgotten, heartbeat, hold, info, ladder, plan, secs, speaker, step};
 use idlescope::measure::{Findings, SpeakerFindings, Verdict};
 use idlescope::model::{Cause, FirstSpeaker, HoldRecord, Outcome};
-use idlescope::report::summary;
+use idlescope::report::{Page, summary};
 use proptest::prelude::*;
 
 fn shown(found: &Findings, holds: &[HoldRecord]) -> String {
-    let text = summary(&info(), &plan(true), found, holds, 90, false);
+    let text = summary(&info(), &plan(true), found, holds, Page { width: 90, colour: false });
     assert!(text.lines().count() <= 25, "{} lines:\n{text}", text.lines().count());
     assert!(text.lines().all(|line| line.chars().count() <= 90), "{text}");
     assert!(text.lines().all(|line| line.trim_end() == line), "no blanks at the ends");
@@ -110,7 +110,7 @@ fn client_first_only_says_what_was_not_tested() {
         region: String::new(),
         ..info()
     };
-    let without_doubt = summary(&run, &plan(false), &found, &holds, 90, false);
+    let without_doubt = summary(&run, &plan(false), &found, &holds, Page { width: 90, colour: false });
     assert_eq!(without_doubt.matches("nly client first was tested").count(), 2, "as a note, for no doubt says it");
     found.doubts = vec![doubt(
         "client-first-only",
@@ -118,13 +118,13 @@ fn client_first_only_says_what_was_not_tested() {
          server would have been lost",
         "run `idlescope serve` on the far side and probe reflector://HOST",
     )];
-    insta::assert_snapshot!(summary(&run, &plan(false), &found, &holds, 90, false));
+    insta::assert_snapshot!(summary(&run, &plan(false), &found, &holds, Page { width: 90, colour: false }));
 }
 
 #[test]
 fn a_narrow_terminal_still_gets_the_answer() {
     let (found, holds) = forgotten();
-    let text = summary(&info(), &plan(true), &found, &holds, 40, false);
+    let text = summary(&info(), &plan(true), &found, &holds, Page { width: 40, colour: false });
     assert!(text.lines().skip(1).all(|line| line.chars().count() <= 40), "{text}");
     insta::assert_snapshot!(text);
 }
@@ -135,15 +135,37 @@ fn many_doubts_leave_the_answer_in_sight() {
     let words = ["one", "two", "three", "four", "five", "six", "seven"];
     let seen = "something that takes a whole line to explain was seen, and why it matters";
     found.doubts = words.map(|word| doubt(word, seen, "this and that")).to_vec();
-    let text = summary(&info(), &plan(true), &found, &holds, 90, false);
+    let text = summary(&info(), &plan(true), &found, &holds, Page { width: 90, colour: false });
     assert!(text.lines().count() <= 27, "{text}");
-    assert!(text.contains("three, four, five, six, seven (--json tells all)"), "{text}");
+    assert!(text.contains("five, six, seven (--json tells all)"), "{text}");
+}
+
+#[test]
+fn loss_is_shown_where_there_is_some() {
+    let (mut found, holds) = forgotten();
+    assert!(!shown(&found, &holds).contains("loss"), "four of a thousand may be chance");
+    found.loss = 0.071;
+    assert!(shown(&found, &holds).contains("round trip 23 ms; loss about 7 %\n"));
+}
+
+#[test]
+fn a_fin_is_the_far_sides_word() {
+    let exact = SpeakerFindings {
+        exact: true,
+        ended_by: Outcome::Closed,
+        cause: Cause::IdleClose,
+        ..speaker(FirstSpeaker::Client, 64, vec![step(4.998, Some(5.001), 1.0)])
+    };
+    let holds = ladder(FirstSpeaker::Client, (0.5, 8.0, 64), crate::alive_until(5.0));
+    let text = summary(&info(), &plan(false), &findings(vec![exact]), &holds, Page { width: 80, colour: false });
+    assert!(text.contains("closed between 4.998 s and 5.001 s by a FIN (99 %, 64 holds)"), "{text}");
+    assert!(!text.contains("nly client first was tested"), "{text}");
 }
 
 #[test]
 fn colour_changes_nothing_but_the_colour() {
     let (found, holds) = forgotten();
-    let coloured = summary(&info(), &plan(true), &found, &holds, 90, true);
+    let coloured = summary(&info(), &plan(true), &found, &holds, Page { width: 90, colour: true });
     assert!(coloured.contains("\x1b[32m") && coloured.contains("\x1b[31m"));
     let mut bare = String::new();
     let mut rest = coloured.as_str();
@@ -187,7 +209,7 @@ proptest! {
                 ..hold(1, FirstSpeaker::Server, age, outcome)
             })
             .collect();
-        let text = summary(&info(), &plan(true), &findings(vec![one]), &holds, width, false);
+        let text = summary(&info(), &plan(true), &findings(vec![one]), &holds, Page { width, colour: false });
         // A target is not broken.
         let widest = text.lines().skip(1).map(|line| line.chars().count()).max().unwrap_or(0);
         prop_assert!(widest <= width.clamp(40, 100), "{} columns:\n{}", widest, text);

@@ -1,10 +1,13 @@
 //! What a person and a program read at the end of a run, for each kind of answer.
 
 mod at_a_glance;
+#[path = "../support/findings.rs"]
+mod findings;
 mod for_programs;
 
+use findings::{speaker, step};
 use idlescope::journal::RunInfo;
-use idlescope::measure::{Doubt, Findings, Plan, Recommendation, Request, SpeakerFindings, Step, Verdict};
+use idlescope::measure::{Doubt, Findings, Plan, Recommendation, Request, SpeakerFindings};
 use idlescope::model::{Cause, EngineKind, Experiment, FirstSpeaker, HoldId, HoldRecord, Outcome, Refresh, Transport};
 use idlescope::time::{Duration, Instant};
 use std::time::SystemTime;
@@ -85,37 +88,16 @@ fn alive_until(limit: f64) -> impl Fn(u32, f64) -> Outcome {
     move |_, age| if age < limit { Outcome::Alive } else { Outcome::Silent }
 }
 
-fn step(low: f64, high: Option<f64>, share: f64) -> Step {
-    Step { low: secs(low), high: high.map(secs), share }
-}
-
-fn speaker(speaker: FirstSpeaker, holds: u32, steps: Vec<Step>) -> SpeakerFindings {
-    SpeakerFindings {
-        speaker,
-        steps,
-        sweep: None,
-        confidence: 0.99,
-        holds,
-        ended_by: Outcome::Silent,
-        cause: Cause::PathForgot,
-        exact: false,
-    }
-}
-
 fn doubt(word: &'static str, seen: &str, remedy: &str) -> Doubt {
     Doubt { word, seen: seen.into(), remedy: remedy.into() }
 }
 
 fn findings(speakers: Vec<SpeakerFindings>) -> Findings {
     Findings {
-        verdict: Verdict::Measured,
-        speakers,
-        doubts: Vec::new(),
-        recommendation: None,
-        no_recommendation: None,
         rtt: Some(secs(0.0234)),
         loss: 0.004,
         decided_at: Instant::from_secs_f64(6.1),
+        ..findings::findings(speakers)
     }
 }
 

@@ -133,11 +133,10 @@ async fn measure(address: SocketAddr, plan: &Plan, terminal: &Terminal, middlebo
     if matches!(outcome.stopped, Some(Stopped::Interrupted | Stopped::Aborted)) {
         return Ok(Exit::Interrupted);
     }
-    let width = terminal.width();
-    let colour = terminal.paint_stdout().is_on();
-    terminal.print(&report::summary(&info, plan, &outcome.findings, &outcome.records, width, colour))?;
+    let page = report::Page { width: terminal.width(), colour: terminal.paint_stdout().is_on() };
+    terminal.show(&report::summary(&info, plan, &outcome.findings, &outcome.records, page))?;
     let (text, exit) = story::tell(&outcome.findings, middlebox, TIMEOUT);
-    terminal.print(&format!("\n{text}"))?;
+    terminal.show_wrapped(&format!("\n{text}"))?;
     terminal.note(&format!("The demo took {:.0} s.", clock.now().as_secs_f64()));
     Ok(exit)
 }

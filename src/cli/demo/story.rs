@@ -14,7 +14,7 @@ const SLACK: Duration = Duration::from_millis(50);
 pub(super) fn tell(findings: &Findings, middlebox: &str, timeout: Duration) -> (String, Exit) {
     let of = |speaker| findings.speakers.iter().find(|found| found.speaker == speaker);
     let mut text = String::new();
-    let built = duration::human(timeout);
+    let built = duration::short(timeout);
     let found = of(FirstSpeaker::Server).and_then(|server| server.steps.first());
     let (right, says) = match found {
         Some(step) => match step.high {
@@ -27,10 +27,10 @@ pub(super) fn tell(findings: &Findings, middlebox: &str, timeout: Duration) -> (
         },
         None => (false, "no answer".to_owned()),
     };
-    let verdict = if right { "found" } else { "not found: please report this" };
-    let _ = writeln!(text, "Built: {middlebox} forgets after {built}. Server first: {says}. {}.", capital(verdict));
+    let verdict = if right { "Found" } else { "Not found: please report this" };
+    let _ = writeln!(text, "Built: {middlebox} forgets after {built}. Server first: {says}. {verdict}.");
     if let Some(client) = of(FirstSpeaker::Client) {
-        let _ = writeln!(text, "{}", trap(client, middlebox));
+        let _ = writeln!(text, "{}", trap(client));
     }
     let _ = writeln!(
         text,
@@ -40,21 +40,13 @@ pub(super) fn tell(findings: &Findings, middlebox: &str, timeout: Duration) -> (
 }
 
 /// What asking from the client's side alone would have told.
-fn trap(client: &SpeakerFindings, middlebox: &str) -> String {
-    let survived = client.ended_by == Outcome::Alive || client.cause == Cause::Revived;
-    if survived {
-        format!(
-            "Client first, the same silences look alive: the client's own packet makes {middlebox} remember the connection \
-             anew.\nThat is the trap: a test from the client's side alone sees nothing wrong while pushes are lost."
-        )
+fn trap(client: &SpeakerFindings) -> String {
+    if client.ended_by == Outcome::Alive || client.cause == Cause::Revived {
+        "Client first, the same path looks alive. That is the trap: a test from the client's side alone misses it."
+            .to_owned()
     } else {
         format!("Client first, the connection ends too ({}).", client.ended_by)
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ fn suspend(tree: &Tree) -> Finding {
 fn keepalive(tree: &Tree) -> Option<Finding> {
     let of = |name: &str| tree.number(&format!("proc/sys/net/ipv4/tcp_keepalive_{name}"));
     let (time, interval, probes) = (of("time")?, of("intvl")?, of("probes")?);
-    Some(Finding::new(
+    let finding = Finding::new(
         "tcp-keepalive",
         State::Note,
         format!("first after {time} s, then every {interval} s, {probes} times"),
@@ -40,5 +40,8 @@ fn keepalive(tree: &Tree) -> Option<Finding> {
              (the kernel's timer is never early and up to 12.5 % late); idlescope sets its own",
             time + time.div_ceil(8)
         ),
+    );
+    Some(finding.remedy(
+        "where probe finds a shorter expiry: TCP_KEEPIDLE in the program, or sudo sysctl net.ipv4.tcp_keepalive_time=…",
     ))
 }

@@ -77,8 +77,10 @@ pub fn examine(root: &Path) -> Vec<Finding> {
     [limits::findings(&tree), privileges::findings(&tree), path::findings(&tree), habits::findings(&tree)].concat()
 }
 
-/// The findings for people.
-pub fn text(findings: &[Finding], paint: Paint) -> String {
+/// The findings for people, in lines of `width`.
+pub fn text(findings: &[Finding], width: usize, paint: Paint) -> String {
+    const INDENT: &str = "          ";
+    let wrapped = |text: &str| crate::report::wrap(text, width.saturating_sub(INDENT.len()));
     let mut text = String::new();
     for finding in findings {
         let (mark, colour) = match finding.state {
@@ -86,17 +88,17 @@ pub fn text(findings: &[Finding], paint: Paint) -> String {
             State::Note => ("note   ", paint.yellow()),
             State::Problem => ("problem", paint.red()),
         };
-        let _ = writeln!(
-            text,
-            "{colour}{mark}{reset} {bold}{topic}{reset}: {seen}",
-            reset = paint.reset(),
-            bold = paint.bold(),
-            topic = finding.topic,
-            seen = finding.seen,
-        );
-        let _ = writeln!(text, "          {}", finding.means);
-        if let Some(remedy) = &finding.remedy {
-            let _ = writeln!(text, "          do: {remedy}");
+        let (reset, bold, topic) = (paint.reset(), paint.bold(), finding.topic);
+        let _ = write!(text, "{colour}{mark}{reset} ");
+        for (nth, line) in wrapped(&format!("{topic}: {}", finding.seen)).iter().enumerate() {
+            let _ = match line.strip_prefix(topic).filter(|_| nth == 0) {
+                Some(rest) => writeln!(text, "{bold}{topic}{reset}{rest}"),
+                None => writeln!(text, "{INDENT}{line}"),
+            };
+        }
+        let remedy = finding.remedy.as_ref().map(|remedy| format!("do: {remedy}"));
+        for line in [Some(finding.means.clone()), remedy].into_iter().flatten().flat_map(|part| wrapped(&part)) {
+            let _ = writeln!(text, "{INDENT}{line}");
         }
     }
     text
@@ -113,7 +115,7 @@ pub fn run(args: &DoctorArgs, terminal: &Terminal) -> Result<(), Failure> {
         });
         return terminal.print(&format!("{document:#}\n"));
     }
-    terminal.print(&text(&findings, terminal.paint_stdout()))
+    terminal.show(&text(&findings, terminal.width(), terminal.paint_stdout()))
 }
 
 #[cfg(test)]

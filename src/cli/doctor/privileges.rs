@@ -3,8 +3,6 @@
 use super::tree::Tree;
 use super::{Finding, State};
 
-/// Bit of `CAP_NET_ADMIN` (include/uapi/linux/capability.h).
-const NET_ADMIN: u32 = 12;
 /// Bit of `CAP_NET_RAW` (include/uapi/linux/capability.h).
 const NET_RAW: u32 = 13;
 /// Where distributions put nft.
@@ -16,20 +14,12 @@ pub(super) fn findings(tree: &Tree) -> Vec<Finding> {
         tree,
         "cap-net-raw",
         NET_RAW,
-        "tell by its TTL who sent a reset, and craft segments (the raw engine, not in this release)",
+        "tell by its TTL who sent a reset (raw sockets, not in this release)",
         "sudo setcap cap_net_raw+p \"$(command -v idlescope)\" (+p, never +ep: with +ep it cannot even start where a \
          container has dropped the capability)",
         "docker run --cap-add NET_RAW …, or securityContext.capabilities.add: [NET_RAW]",
     );
-    let admin = capability(
-        tree,
-        "cap-net-admin",
-        NET_ADMIN,
-        "filter single sockets, which newer kernels refuse without it (not in this release)",
-        "not needed for any command of this release",
-        "not needed for any command of this release",
-    );
-    [raw, admin, Some(namespaces(tree)), Some(nft(tree))].into_iter().flatten().collect()
+    [raw, Some(namespaces(tree)), Some(nft(tree))].into_iter().flatten().collect()
 }
 
 fn capability(tree: &Tree, topic: &'static str, bit: u32, adds: &str, grant: &str, container: &str) -> Option<Finding> {

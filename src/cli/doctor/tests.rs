@@ -35,7 +35,7 @@ fn an_empty_tree_is_no_reason_to_fail() {
     let root = host(&[]);
     let findings = examine(root.path());
     assert!(findings.iter().all(|f| f.state != State::Problem), "{findings:?}");
-    assert!(text(&findings, Paint::plain()).contains("conntrack: not present"));
+    assert!(text(&findings, 80, Paint::plain()).contains("conntrack: not present"));
 }
 
 #[test]
@@ -84,7 +84,6 @@ fn a_narrow_port_range_is_a_problem() {
 fn capabilities_are_told_apart_by_their_sets() {
     let granted = status("0000000000002000", "000001ffffffffff");
     assert_eq!(find(&[("proc/self/status", &granted)], "cap-net-raw").unwrap().state, State::Good);
-    assert_eq!(find(&[("proc/self/status", &granted)], "cap-net-admin").unwrap().state, State::Note);
 
     let without = status("0000000000000000", "000001ffffffffff");
     let without = find(&[("proc/self/status", &without)], "cap-net-raw").unwrap();

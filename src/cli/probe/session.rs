@@ -203,14 +203,15 @@ impl<'a> Session<'a> {
         let rtt = crate::model::duration::human(rtt);
         self.settings.terminal.note(&format!("Reached {} in {rtt} (one round trip).", self.address));
         if self.target.scheme == Scheme::Tcp {
-            self.settings.terminal.note(
-                "No reflector there: only client-first can be tested, and a path may revive a forgotten connection for \
-                 its client.\nFor the truth about pushes run `idlescope serve` there and probe reflector://HOST.",
-            );
+            let sent = if self.settings.args.send.is_some() { "the bytes of --send" } else { "TCP keepalives" };
+            self.settings.terminal.note(&format!(
+                "No reflector there: only client first is tested, with {sent}. `idlescope serve` there would tell what \
+                 becomes of pushes."
+            ));
         }
         self.settings.terminal.note(
-            "Ordinary sockets, no privilege. With CAP_NET_RAW a later release can tell whose reset it was; to grant it:\n\
-             sudo setcap cap_net_raw+p \"$(command -v idlescope)\"   (+p, never +ep)",
+            "Ordinary sockets, no privilege. CAP_NET_RAW would let a later release tell whose reset it was: sudo setcap \
+             cap_net_raw+p \"$(command -v idlescope)\" (+p, never +ep).",
         );
     }
 
@@ -239,11 +240,12 @@ impl<'a> Session<'a> {
             return Ok(Some(report::json(&info, self.plan, findings, &holds)));
         }
         let paint = if taken { terminal.paint_stderr() } else { terminal.paint_stdout() };
-        let text = report::summary(&info, self.plan, findings, &holds, terminal.width(), paint.is_on());
+        let page = report::Page { width: terminal.width(), colour: paint.is_on() };
+        let text = report::summary(&info, self.plan, findings, &holds, page);
         if taken {
             terminal.note(&text);
         } else {
-            terminal.print(&text)?;
+            terminal.show(&text)?;
         }
         Ok(None)
     }

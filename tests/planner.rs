@@ -253,7 +253,7 @@ fn an_interrupted_run_ends_at_once_and_a_resumed_one_repeats_only_what_was_undec
 
     let known: Vec<HoldRecord> = decided.into_iter().filter(|r| r.outcome != Outcome::Void).collect();
     let longest = known.iter().filter(|r| r.experiment == Experiment::Ladder).map(|r| r.silence).max().unwrap();
-    let mut second = Planner::resume(plan(), &known);
+    let mut second = Planner::resume(plan(), &known, s(60));
     let trace = drive(&mut second, &mut World::new(&nat, 8), Instant::ZERO + s(2000));
     assert_brackets(&second.findings(), 60.0);
     let again =

@@ -6,7 +6,7 @@ use super::sinks::{Holds, Lines};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Terminal;
 use crate::io::{Clock, EngineConfig, EngineError, KernelEngine};
-use crate::journal::{HoldsFile, NdjsonWriter, RunInfo, SummaryFile};
+use crate::journal::{HoldsFile, LastRun, NdjsonWriter, RunInfo, SummaryFile};
 use crate::measure::{Plan, Planner, Verdict};
 use crate::model::{EngineKind, HoldRecord, Scheme, Target, Transport};
 use crate::report;
@@ -147,7 +147,7 @@ impl<'a> Session<'a> {
         }
         let before = self.earlier.and_then(|earlier| earlier.at(self.address));
         let planner = match before {
-            Some(before) => Planner::resume(self.plan.clone(), &before.decided),
+            Some(before) => Planner::resume(self.plan.clone(), &before.decided, self.later_than(before)),
             None => Planner::new(self.plan.clone()),
         };
         let mut watch = self.watch();
@@ -255,12 +255,17 @@ impl<'a> Session<'a> {
         let Some(before) = self.earlier.and_then(|earlier| earlier.at(self.address)) else {
             return (self.info.clone(), outcome.records.clone());
         };
-        let later = self.info.started_at.duration_since(before.info.started_at).unwrap_or_default();
+        let later = self.later_than(before);
         let ours = outcome
             .records
             .iter()
             .map(|record| HoldRecord { silent_since: record.silent_since + later, ..record.clone() });
         (before.info.clone(), before.decided.iter().cloned().chain(ours).collect())
+    }
+
+    /// How much later than the earlier part of its run this one has started.
+    fn later_than(&self, before: &LastRun) -> Duration {
+        self.info.started_at.duration_since(before.info.started_at).unwrap_or_default()
     }
 
     /// The exit of this run.

@@ -140,6 +140,25 @@ impl Planner {
         self.finish(Cause::ControlLost);
     }
 
+    /// The doubt about the times when nothing came through.
+    pub(super) fn outage_doubt(&self) -> Option<Doubt> {
+        let outages = self.pulse.outages();
+        let &(from, until) = outages.first()?;
+        let more = match outages.len() {
+            1 => String::new(),
+            n => format!(", and {} more time(s)", n - 1),
+        };
+        Some(Doubt {
+            word: "outage",
+            seen: format!(
+                "nothing came through for {:.1} s, {:.1} s into the run{more}: nothing was judged meanwhile",
+                (until - from).as_secs_f64(),
+                from.as_secs_f64()
+            ),
+            remedy: "run again for a narrower interval; see whether the route changed".to_owned(),
+        })
+    }
+
     pub(super) fn doubt_once(&mut self, word: &'static str, seen: &str, remedy: &str) {
         if !self.doubts.iter().any(|d| d.word == word) {
             self.doubts.push(Doubt { word, seen: seen.to_owned(), remedy: remedy.to_owned() });
@@ -180,6 +199,11 @@ impl Planner {
         self.control_end = None;
         self.void_recent(from);
         self.begin_again(Cause::ControlLost);
+    }
+
+    /// Whether a control connection ended so recently that the other ends of the same event may be outstanding.
+    pub(super) fn control_ended_just_now(&self) -> bool {
+        self.control_end.is_some_and(|end| self.now < end + SAME_EVENT)
     }
 
     fn common_end(&self) -> Option<(Instant, Duration)> {

@@ -99,20 +99,29 @@ const SETTLE: Duration = Duration::from_secs(3);
 const REOPENINGS: u32 = 3;
 /// Ladders begun anew after a suspend or a restart of the server, at most.
 const RESTARTS: u32 = 2;
-/// A sample that bears on ages but not on the phase of a sweep stands this far back in time.
-const LONG_AGO: f64 = -1e7;
 
 impl Planner {
     /// A planner at the start of its run.
     pub fn new(plan: Plan) -> Self {
-        Self::resume(plan, &[])
+        Self::resume(plan, &[], Duration::ZERO)
     }
 
-    /// Starts from holds that an earlier, interrupted run has decided (`--resume`): they are not repeated.
-    pub fn resume(plan: Plan, decided: &[HoldRecord]) -> Self {
+    /// Starts from holds that an earlier, interrupted run has decided (`--resume`): they are not repeated. Their clock
+    /// started `ago` before this run's: what they say about the phase of a sweep fades with that time.
+    pub fn resume(plan: Plan, decided: &[HoldRecord], ago: Duration) -> Self {
         let earlier = evidence::samples(decided, plan.speaker, Experiment::Ladder)
             .into_iter()
-            .map(|s| Sample { start: LONG_AGO, fate: if s.is_dead() { Fate::Dead } else { s.fate }, ..s })
+            .map(|s| Sample {
+                start: s.start - ago.as_secs_f64(),
+                fate: if s.is_dead() { Fate::Dead } else { s.fate },
+                ..s
+            })
+            .into_iter()
+            .map(|s| Sample {
+                start: s.start - ago.as_secs_f64(),
+                fate: if s.is_dead() { Fate::Dead } else { s.fate },
+                ..s
+            })
             .collect();
         let mut planner = Self {
             pulse: Pulse::new(plan.request.try_spacing),
@@ -171,7 +180,7 @@ impl Planner {
             open: self.open_starts(),
             control_ages: self.control_ages.clone(),
             earlier: self.earlier.clone(),
-            doubts: self.doubts.clone(),
+            doubts: self.doubts.iter().cloned().chain(self.outage_doubt()).collect(),
             verdict: self.verdict.clone(),
             decided_at: self.decided_at.unwrap_or(self.now),
         }

@@ -94,6 +94,8 @@ pub(super) struct Pulse {
     /// The last sign of life: an echo, or a connection that opened.
     last_life: Instant,
     refused_since: Option<Instant>,
+    /// From when to when no sign of life came although it was asked for.
+    outages: Vec<(Instant, Instant)>,
     spacing: Duration,
 }
 
@@ -101,6 +103,8 @@ pub(super) struct Pulse {
 const DENSE: Duration = Duration::from_millis(150);
 /// Silence of all controls after which one more is opened beside them.
 const DOUBT: Duration = Duration::from_millis(2500);
+/// No sign of life for so long, although it was asked for all the time, is an outage.
+const OUTAGE: Duration = Duration::from_millis(1500);
 /// At most so many controls at a time.
 const MOST: usize = 3;
 /// Without any sign of life for so long, control is lost. Longer than the outages that a mobile path recovers from.
@@ -121,6 +125,7 @@ impl Pulse {
             next_beat: Instant::ZERO,
             last_life: Instant::ZERO,
             refused_since: None,
+            outages: Vec::new(),
             spacing: try_spacing.max(DENSE),
         }
     }
@@ -155,6 +160,11 @@ impl Pulse {
     }
 
     fn alive(&mut self, at: Instant) {
+        // Beats were outstanding for so long and none was lost alone: the path was down.
+        let waited = self.outstanding.iter().find(|b| b.sent >= self.last_life).map_or(at, |b| b.sent);
+        if self.last_life > Instant::ZERO && at - waited > OUTAGE && at - self.last_life > OUTAGE {
+            self.outages.push((self.last_life, at));
+        }
         self.last_life = self.last_life.max(at);
         self.refused_since = None;
     }
@@ -176,10 +186,11 @@ impl Pulse {
         let Some(i) = self.outstanding.iter().position(|b| b.control == hold && b.seq == seq) else {
             return;
         };
-        let Some(beat) = self.outstanding.remove(i) else { return };
-        let took = at - beat.sent;
+        let Some(sent) = self.outstanding.get(i).map(|beat| beat.sent) else { return };
+        let took = at - sent;
         self.beats += 1;
         self.alive(at);
+        self.outstanding.remove(i);
         if let Some(c) = self.controls.iter_mut().find(|c| c.hold == hold) {
             c.answered = at;
         }
@@ -189,8 +200,8 @@ impl Pulse {
             } else {
                 self.late += 1;
             }
-            let place = self.good.partition_point(|&g| g <= beat.sent);
-            self.good.insert(place, beat.sent);
+            let place = self.good.partition_point(|&g| g <= sent);
+            self.good.insert(place, sent);
             while self.good.front().is_some_and(|&g| at - g > Duration::from_secs(60)) {
                 self.good.pop_front();
             }
@@ -232,6 +243,11 @@ impl Pulse {
         let reach = self.spacing + self.spacing / 2 + Duration::from_millis(100);
         let i = self.good.partition_point(|&g| g < when.saturating_sub(reach));
         self.good.get(i).is_some_and(|&g| g <= when + reach)
+    }
+
+    /// The outages that are over.
+    pub(super) fn outages(&self) -> &[(Instant, Instant)] {
+        &self.outages
     }
 
     /// How long no sign of life has been seen.

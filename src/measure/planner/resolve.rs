@@ -89,6 +89,12 @@ impl Planner {
             self.phase = Phase::Resolve(tail);
             return;
         }
+        if self.control_ended_just_now() {
+            // Is it the end of the server? Then these deaths are no expiry; the other ends of the same event must be in.
+            tail.since += TICK;
+            self.phase = Phase::Resolve(tail);
+            return;
+        }
         if self.deaths == 0 {
             self.phase = Phase::Climb;
             return;
@@ -116,10 +122,7 @@ impl Planner {
             }
         }
         let first = evidence::shortest_dead(samples);
-        let beyond = samples
-            .iter()
-            .filter(|s| s.fate == Fate::Dead && s.age > first.max(low) && s.start > super::LONG_AGO / 2.0)
-            .count();
+        let beyond = samples.iter().filter(|s| s.fate == Fate::Dead && s.age > first.max(low) && s.at() >= 0.0).count();
         let ended = samples.iter().filter(|s| s.fate == Fate::Ended).count();
         let deaths = samples.iter().filter(|s| s.is_dead()).count();
         let alive = samples.iter().filter(|s| !s.is_dead() && s.age < first).map(|s| s.age).fold(0.0, f64::max);

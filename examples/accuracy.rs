@@ -10,7 +10,7 @@ use idlescope::sim::study::{self, Score};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let paths = arguments.next().map_or(1000, |n| n.parse().expect("a number of paths, such as 10000"));
+    let paths = arguments.next().map_or(Ok(20), |n| n.parse());
     let wanted = arguments.next().unwrap_or_default();
     let show = arguments.next();
     let shown = |c: &study::Case| match show.as_deref() {
@@ -19,6 +19,10 @@ fn main() {
         Some("all") => true,
         Some("bad") => !study::is_right(c),
         _ => false,
+    };
+    let Ok(paths) = paths else {
+        eprintln!("the number of paths is a number, such as 10000");
+        std::process::exit(2);
     };
     println!("{}", study::header());
     for row in study::rows().iter().filter(|r| r.name.contains(&wanted)) {

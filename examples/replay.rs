@@ -9,12 +9,15 @@ use idlescope::sim::study;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let (Some(name), Some(seed)) = (arguments.next(), arguments.next().and_then(|s| s.parse().ok())) else {
-        eprintln!("usage: replay ROW SEED: the name of a row (or a part of it) and the seed of a path");
+    let name = arguments.next().unwrap_or_else(|| "512, 10 min, loss 2 %".to_owned());
+    let row = study::rows().into_iter().find(|r| r.name.contains(&name));
+    let Some(row) = row else {
+        eprintln!("no row is named like `{name}`; a row is a line of tests/simulation.table");
         std::process::exit(2);
     };
-    let Some(row) = study::rows().into_iter().find(|r| r.name.contains(&name)) else {
-        eprintln!("no row is named like `{name}`");
+    let seed = arguments.next().map_or(Ok(row.seed), |s| s.parse());
+    let Ok(seed) = seed else {
+        eprintln!("the seed of a path is a number, such as {}", row.seed);
         std::process::exit(2);
     };
     let (case, decided) = study::case(&row, seed);

@@ -79,7 +79,7 @@ pub(super) fn of_estimate(
                 "{:.0} % of the control's questions were answered late: the path loses packets",
                 100.0 * context.late_share
             ),
-            "verdicts were repeated accordingly; a calmer hour narrows the bracket",
+            "every verdict was repeated until loss could not explain it; run again in a calmer hour for a narrower bracket",
         );
     }
     doubts.extend(recheck(main, records));

@@ -114,6 +114,7 @@ impl Planner {
     fn is_dense(&self) -> bool {
         !self.testing.is_empty()
             || matches!(self.phase, Phase::Resolve(_) | Phase::Compare)
+            || (self.restarts > 0 && !self.to_open.is_empty())
             || self.due.first().is_some_and(|d| d.0 <= self.now + LEAD + 2 * self.pulse.rtt.usual())
     }
 

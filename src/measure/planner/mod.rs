@@ -74,6 +74,8 @@ pub struct Planner {
     testing: Vec<usize>,
     /// Judged, to be written once no late answer can overturn them.
     settling: VecDeque<(Instant, usize)>,
+    /// Written down as alive, to be closed once the answer to their push is confirmed.
+    closing: VecDeque<(Instant, usize)>,
     sweeps: Sweeps,
     /// Verdicts of an earlier run, for the estimate only.
     earlier: Vec<Sample>,
@@ -95,6 +97,8 @@ pub struct Planner {
 
 /// A verdict is written this long after it fell: until then a late answer may overturn it.
 const SETTLE: Duration = Duration::from_secs(3);
+/// An answer to a push is confirmed within this time, or it is said that it was not (2 s, and a round trip).
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(3);
 /// Openings that went unanswered are repeated so often.
 const REOPENINGS: u32 = 3;
 /// Ladders begun anew after a suspend or a restart of the server, at most.
@@ -116,12 +120,6 @@ impl Planner {
                 fate: if s.is_dead() { Fate::Dead } else { s.fate },
                 ..s
             })
-            .into_iter()
-            .map(|s| Sample {
-                start: s.start - ago.as_secs_f64(),
-                fate: if s.is_dead() { Fate::Dead } else { s.fate },
-                ..s
-            })
             .collect();
         let mut planner = Self {
             pulse: Pulse::new(plan.request.try_spacing),
@@ -133,6 +131,7 @@ impl Planner {
             due: BTreeSet::new(),
             testing: Vec::new(),
             settling: VecDeque::new(),
+            closing: VecDeque::new(),
             sweeps: Sweeps::default(),
             earlier,
             doubts: Vec::new(),
@@ -265,8 +264,12 @@ impl Planner {
             .rungs
             .iter()
             .map(|r| r.age)
-            .filter(|a| (above * 0.999..=below * 1.1 + 2.0).contains(&a.as_secs_f64()))
+            .filter(|a| a.as_secs_f64() > above * 1.0005 && a.as_secs_f64() <= below * 1.1 + 2.0)
             .collect();
+        if ages.is_empty() && below.is_infinite() {
+            // An earlier run has asked everything already.
+            return;
+        }
         let first = self.holds.len();
         for age in ages {
             self.add(Role::Rung(age), at);
@@ -301,6 +304,7 @@ impl Planner {
     /// Lets time pass.
     fn step(&mut self, now: Instant) {
         self.now = self.now.max(now);
+        self.close_heard();
         if self.phase == Phase::Finish {
             self.settle();
             return;
@@ -322,7 +326,9 @@ impl Planner {
 
     fn open_what_is_due(&mut self) {
         while let Some(&i) = self.to_open.front() {
-            if self.holds[i].open_at > self.now || (self.holds[i].failures > 0 && !self.pulse.live(self.now)) {
+            // After a failure or a restart the path must be seen to work first.
+            let careful = self.holds[i].failures > 0 || self.restarts > 0;
+            if self.holds[i].open_at > self.now || (careful && !self.pulse.live(self.now)) {
                 break;
             }
             self.to_open.pop_front();
@@ -400,8 +406,24 @@ impl Planner {
         if let Some(record) = hold.record() {
             hold.written = true;
             let id = hold.id;
+            let heard = record.outcome == Outcome::Alive && record.first_speaker == FirstSpeaker::Server;
             self.out.push_back(Output::Decided(record));
-            self.act(Action::Close { hold: id });
+            if heard && self.phase != Phase::Finish && self.plan.request.reflector {
+                // Our answer is still on its way: whether it arrives tells of the other direction.
+                self.closing.push_back((self.now + CONFIRMED_WITHIN, i));
+            } else {
+                self.act(Action::Close { hold: id });
+            }
+        }
+    }
+
+    /// Closes what has been heard, once nothing more is expected of it.
+    fn close_heard(&mut self) {
+        while self.closing.front().is_some_and(|&(at, _)| at <= self.now || self.phase == Phase::Finish) {
+            if let Some((_, i)) = self.closing.pop_front() {
+                let hold = self.holds[i].id;
+                self.act(Action::Close { hold });
+            }
         }
     }
 
@@ -462,6 +484,7 @@ impl Planner {
         }
         self.write_controls();
         self.settle();
+        self.close_heard();
     }
 
     fn seen_opened(&mut self, id: HoldId, silent_since: Instant, rtt: Duration, port: u16) {
@@ -637,6 +660,7 @@ impl Strategy for Planner {
             self.due.first().map(|d| d.0).filter(|&at| at > self.now),
             self.testing.iter().filter_map(|&i| self.check_at(i)).min(),
             self.settling.front().map(|s| s.0),
+            self.closing.front().map(|c| c.0),
             Some(self.pulse.next()),
             self.phase_wake(),
             self.dense_from(),

@@ -105,6 +105,10 @@ const DENSE: Duration = Duration::from_millis(150);
 const DOUBT: Duration = Duration::from_millis(2500);
 /// No sign of life for so long, although it was asked for all the time, is an outage.
 const OUTAGE: Duration = Duration::from_millis(1500);
+/// Below this many beats nothing is said about loss.
+const FEWEST_BEATS: u32 = 30;
+/// Loss assumed each way where it cannot be seen.
+const KEEPALIVE_LOSS: f64 = 0.03;
 /// At most so many controls at a time.
 const MOST: usize = 3;
 /// Without any sign of life for so long, control is lost. Longer than the outages that a mobile path recovers from.
@@ -188,7 +192,9 @@ impl Pulse {
         };
         let Some(sent) = self.outstanding.get(i).map(|beat| beat.sent) else { return };
         let took = at - sent;
-        self.beats += 1;
+        // What waited for the end of an outage says nothing about loss.
+        let lossy = took < OUTAGE;
+        self.beats += u32::from(lossy);
         self.alive(at);
         self.outstanding.remove(i);
         if let Some(c) = self.controls.iter_mut().find(|c| c.hold == hold) {
@@ -206,7 +212,7 @@ impl Pulse {
                 self.good.pop_front();
             }
         } else {
-            self.late += 1;
+            self.late += u32::from(lossy);
         }
     }
 
@@ -218,17 +224,29 @@ impl Pulse {
     /// Share of packets lost, each way, from beats that came late; 8 % while there are none: the first verdicts must
     /// not be rash.
     pub(super) fn loss(&self) -> f64 {
+        if self.by_keepalives() {
+            return KEEPALIVE_LOSS;
+        }
         let late = (f64::from(self.late) + 1.5) / (f64::from(self.beats) + 10.0);
         1.0 - (1.0 - late.min(0.9)).sqrt()
     }
 
     /// Share of packets lost, each way, as far as beats that came late show it; 0 while there are few beats.
     pub(super) fn observed_loss(&self) -> f64 {
-        if self.beats < 30 { 0.0 } else { 1.0 - (1.0 - self.late_share().min(0.9)).sqrt() }
+        1.0 - (1.0 - self.late_share().min(0.9)).sqrt()
     }
 
-    /// Share of beats that were late.
+    /// Beats of a kernel's keepalives come a second apart at most, and the kernel says of their answers only that
+    /// there was one: loss cannot be read from them.
+    fn by_keepalives(&self) -> bool {
+        self.spacing > DENSE
+    }
+
+    /// Share of beats that were late; 0 while there are few.
     pub(super) fn late_share(&self) -> f64 {
+        if self.beats < FEWEST_BEATS || self.by_keepalives() {
+            return 0.0;
+        }
         f64::from(self.late) / f64::from(self.beats.max(1))
     }
 

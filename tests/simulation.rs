@@ -72,6 +72,7 @@ fn bounds(measured: &[Measured]) {
         if row.name.starts_with("256") {
             demand(row, "the bracket contains the onset", s.covered >= 0.99);
             demand(row, "the median width is at most 4 %", s.width <= 0.04);
+            demand(row, "the 95th percentile of the wall clock is at most 1.10 T + 10 s", s.wall.1 <= 1.1);
             demand(row, "both steps of a mixture are found", s.mixtures >= 0.9);
         }
         let claimed = |c: &&Case| c.measured && c.steps.first().is_some_and(|s| s.1.is_some());

@@ -52,7 +52,7 @@ impl Estimate {
     }
 }
 
-/// Timers of boxes are counted in ticks of their kernel: 4 ms where CONFIG_HZ is 250, 10 ms where it is 100. A bracket
+/// Timers of boxes are counted in ticks of their kernel: 4 ms where `CONFIG_HZ` is 250, 10 ms where it is 100. A bracket
 /// is not sharper than that at either end.
 const JIFFY: f64 = 0.01;
 /// The posterior covers this; brackets are reported as 99 %, for the prior is never quite the world's.

@@ -38,14 +38,13 @@ pub(super) fn recommend(speakers: &[SpeakerFindings], context: &Context) -> (Opt
         );
         return (None, Some(why));
     }
-    let from = match step.high {
+    let survived = match step.high {
         Some(_) if main.steps.len() > 1 => "the shortest of several expiries is above",
-        Some(_) => "nothing was forgotten before",
-        None => "nothing was forgotten at all up to",
+        Some(_) => "safe up to",
+        None => "nothing expired up to",
     };
     let reason = format!(
-        "{from} {:.1} s of silence; less {:.1} s to notice and repeat a lost heartbeat twice (3 RTO + RTT), less 12.5 % \
-         for late kernel timers",
+        "{survived} {:.1} s; less {:.1} s to repeat a lost heartbeat twice (3 RTO + RTT), less 12.5 % for late timers",
         step.low.as_secs_f64(),
         margin.as_secs_f64()
     );

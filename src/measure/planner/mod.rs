@@ -10,23 +10,23 @@
 mod compare;
 mod control;
 mod hold;
+mod known;
 mod pulse;
 mod resolve;
 mod second;
+mod seen;
 mod trial;
+mod verdicts;
 
 use std::collections::{BTreeSet, VecDeque};
 
 use super::Plan;
 use super::evidence::{self, Fate, Sample};
-use super::findings::{Doubt, Findings, Progress, Verdict};
-use super::judge::{self, Context};
+use super::findings::{Doubt, Verdict};
 use super::posterior::Sweeps;
-use crate::model::{
-    Action, Cause, Ending, Experiment, Fact, FirstSpeaker, HoldId, HoldRecord, Observation, Outcome, Output,
-};
+use crate::model::{Action, Cause, Experiment, Fact, HoldId, HoldRecord, Observation, Output};
 use crate::time::{Duration, Instant};
-use hold::{Hold, Role, State, Verdict as Judgement, cause_of};
+use hold::{Hold, Role, State};
 use pulse::Pulse;
 
 /// Anything that can be driven against a path: our planner, and what it is compared with.
@@ -162,98 +162,6 @@ impl Planner {
         self.finish(Cause::Interrupted);
     }
 
-    /// What is known now.
-    pub fn findings(&self) -> Findings {
-        let records: Vec<HoldRecord> = self.holds.iter().filter_map(Hold::record).collect();
-        judge::judge(&records, &self.context())
-    }
-
-    fn context(&self) -> Context {
-        Context {
-            speaker: self.plan.speaker,
-            reflector: self.plan.request.reflector,
-            rtt: self.pulse.rtt.median(),
-            rto: self.pulse.rtt.rto(),
-            loss: self.pulse.observed_loss(),
-            late_share: self.pulse.late_share(),
-            open: self.open_starts(),
-            control_ages: self.control_ages.clone(),
-            earlier: self.earlier.clone(),
-            doubts: self.doubts.iter().cloned().chain(self.outage_doubt()).collect(),
-            verdict: self.verdict.clone(),
-            decided_at: self.decided_at.unwrap_or(self.now),
-        }
-    }
-
-    /// Where the run stands.
-    pub fn progress(&self, now: Instant) -> Progress {
-        let ladder = || self.holds.iter().filter(|h| h.experiment == Experiment::Ladder);
-        let judged = |fate: Fate| {
-            ladder().filter_map(Hold::verdict).filter(move |v| v.outcome != Outcome::Void && v.fate == fate)
-        };
-        let void = ladder().filter_map(Hold::verdict).filter(|v| v.outcome == Outcome::Void).count();
-        let dead = judged(Fate::Dead).count() + judged(Fate::Ended).count();
-        let latest_start = ladder().map(|h| h.open_at.max(h.silent_since)).max().unwrap_or(now);
-        let ends_by = match self.phase {
-            Phase::Finish => now,
-            Phase::Reach | Phase::Climb | Phase::Second(_) => {
-                latest_start.min(now.max(self.first_start() + Duration::from_secs(3))) + self.plan.request.max
-            }
-            Phase::Resolve(_) | Phase::Compare => now + Duration::from_secs(10),
-            Phase::Recheck => self.due.last().map_or(now, |d| d.0) + Duration::from_secs(3),
-        };
-        Progress {
-            phase: self.phase_name(),
-            open: self.holds.iter().filter(|h| matches!(h.state, State::Silent | State::Testing(_))).count() as u32,
-            alive: judged(Fate::Alive).count() as u32,
-            dead: dead as u32,
-            void: void as u32,
-            longest_alive: judged(Fate::Alive).map(|v| v.age).max(),
-            shortest_dead: judged(Fate::Dead).chain(judged(Fate::Ended)).map(|v| v.age).min(),
-            ends_by,
-        }
-    }
-
-    fn phase_name(&self) -> &'static str {
-        match self.phase {
-            Phase::Reach => "reaching the target",
-            Phase::Climb => "climbing the ladder",
-            Phase::Resolve(_) => "resolving the expiry",
-            Phase::Second(_) => "looking for a second step",
-            Phase::Compare => "comparing client first",
-            Phase::Recheck => "re-checking with few connections",
-            Phase::Finish => "done",
-        }
-    }
-
-    fn first_start(&self) -> Instant {
-        self.holds.iter().filter(|h| h.experiment == Experiment::Ladder).map(|h| h.open_at).min().unwrap_or(self.now)
-    }
-
-    /// The evidence of the ladder, as it stands.
-    fn evidence(&self) -> Vec<Sample> {
-        let mut samples = self.earlier.clone();
-        samples.extend(self.holds.iter().filter(|h| h.experiment == Experiment::Ladder).filter_map(|h| {
-            let v = h.verdict()?;
-            let counts = v.outcome != Outcome::Void && (v.speaker == self.plan.speaker || v.fate == Fate::Ended);
-            counts.then(|| Sample {
-                start: h.silent_since.as_secs_f64(),
-                age: v.age.as_secs_f64(),
-                fate: v.fate,
-                slack: v.slack.as_secs_f64(),
-            })
-        }));
-        samples
-    }
-
-    fn open_starts(&self) -> Vec<f64> {
-        self.holds
-            .iter()
-            .filter(|h| h.experiment == Experiment::Ladder && matches!(h.state, State::Silent | State::Testing(_)))
-            .map(|h| h.silent_since.as_secs_f64())
-            .collect()
-    }
-
     /// Plans the connections of a ladder that starts at `base`, with rungs above `above` seconds (what is known to
     /// be alive is not asked again) and not far beyond `below`.
     fn lay_out(&mut self, base: Instant, above: f64, below: f64) {
@@ -385,240 +293,6 @@ impl Planner {
             self.decided_at = Some(self.now);
         }
         self.start_compare();
-    }
-
-    /// Writes what is decided and no longer in doubt.
-    fn settle(&mut self) {
-        while let Some(&(at, i)) = self.settling.front() {
-            if at > self.now && self.phase != Phase::Finish {
-                break;
-            }
-            self.settling.pop_front();
-            self.write(i);
-        }
-    }
-
-    fn write(&mut self, i: usize) {
-        let hold = &mut self.holds[i];
-        if hold.written {
-            return;
-        }
-        if let Some(record) = hold.record() {
-            hold.written = true;
-            let id = hold.id;
-            let heard = record.outcome == Outcome::Alive && record.first_speaker == FirstSpeaker::Server;
-            self.out.push_back(Output::Decided(record));
-            if heard && self.phase != Phase::Finish && self.plan.request.reflector {
-                // Our answer is still on its way: whether it arrives tells of the other direction.
-                self.closing.push_back((self.now + CONFIRMED_WITHIN, i));
-            } else {
-                self.act(Action::Close { hold: id });
-            }
-        }
-    }
-
-    /// Closes what has been heard, once nothing more is expected of it.
-    fn close_heard(&mut self) {
-        while self.closing.front().is_some_and(|&(at, _)| at <= self.now || self.phase == Phase::Finish) {
-            if let Some((_, i)) = self.closing.pop_front() {
-                let hold = self.holds[i].id;
-                self.act(Action::Close { hold });
-            }
-        }
-    }
-
-    /// Judges hold `i`.
-    fn judge(&mut self, i: usize, verdict: Judgement) {
-        let at_once = verdict.outcome == Outcome::Alive || verdict.outcome == Outcome::Void;
-        self.holds[i].state = State::Judged(verdict);
-        self.testing.retain(|&t| t != i);
-        self.deaths += usize::from(self.is_death(i));
-        self.news += 1;
-        if at_once {
-            self.write(i);
-        } else {
-            self.settling.push_back((self.now + SETTLE, i));
-        }
-    }
-
-    /// Whether hold `i` is a death that the ladder counts.
-    fn is_death(&self, i: usize) -> bool {
-        let hold = &self.holds[i];
-        hold.experiment == Experiment::Ladder
-            && hold.verdict().is_some_and(|v| {
-                v.outcome != Outcome::Void
-                    && v.fate != Fate::Alive
-                    && (v.speaker == self.plan.speaker || v.fate == Fate::Ended)
-            })
-    }
-
-    fn void(&mut self, i: usize, cause: Cause) {
-        let (speaker, now) = (self.plan.speaker, self.now);
-        self.deaths -= usize::from(self.is_death(i));
-        self.news += 1;
-        self.holds[i].void(cause, speaker, now);
-        self.testing.retain(|&t| t != i);
-        self.settling.retain(|&(_, s)| s != i);
-        self.write(i);
-    }
-
-    /// Ends the run: undecided holds that were to be tested become void, unused ones are just closed.
-    fn finish(&mut self, cause: Cause) {
-        self.phase = Phase::Finish;
-        self.to_open.clear();
-        self.due.clear();
-        for i in 0..self.holds.len() {
-            let hold = &self.holds[i];
-            let planned = matches!(hold.role, Role::Rung(_) | Role::Recheck(_));
-            match hold.state {
-                State::Planned => self.holds[i].state = State::Gone,
-                State::Testing(_) => self.void(i, cause),
-                State::Opening | State::Silent if planned && self.verdict.is_some() => self.void(i, cause),
-                State::Opening | State::Silent => {
-                    let id = hold.id;
-                    self.holds[i].state = State::Gone;
-                    self.act(Action::Close { hold: id });
-                }
-                State::Judged(_) | State::Gone => {}
-            }
-        }
-        self.write_controls();
-        self.settle();
-        self.close_heard();
-    }
-
-    fn seen_opened(&mut self, id: HoldId, silent_since: Instant, rtt: Duration, port: u16) {
-        if self.pulse.is_control(id) {
-            self.control_opened(id, silent_since, rtt, port);
-            return;
-        }
-        let Some(hold) = self.holds.get_mut(id.0 as usize) else {
-            return;
-        };
-        let again = match hold.state {
-            State::Opening => false,
-            State::Silent => true,
-            _ => return,
-        };
-        hold.state = State::Silent;
-        hold.silent_since = silent_since;
-        hold.rtt = Some(rtt);
-        hold.port = Some(port);
-        self.pulse.handshake(rtt);
-        if let Role::Rung(age) | Role::Recheck(age) = hold.role {
-            // The push is to be here at that age; asking for it takes a round trip.
-            let lead = if self.plan.speaker == FirstSpeaker::Server { rtt.min(age / 4) } else { Duration::ZERO };
-            let i = id.0 as usize;
-            if again {
-                // The peer said something after the opening: its silence starts later.
-                self.due.retain(|&(_, d)| d != i);
-            }
-            self.due.insert((silent_since + age.saturating_sub(lead), i));
-        }
-    }
-
-    fn seen_open_failed(&mut self, id: HoldId, at: Instant, error: &str, refused: bool) {
-        if self.pulse.is_control(id) {
-            self.control_failed(id, at, error, refused);
-            return;
-        }
-        let i = id.0 as usize;
-        if self.holds.get(i).is_some_and(|h| matches!(h.state, State::Opening)) {
-            // Silence is loss, or an outage: try again when the path is seen to work.
-            let (role, failures) = (self.holds[i].role, self.holds[i].failures + 1);
-            if !refused && failures <= REOPENINGS && matches!(self.phase, Phase::Climb) {
-                self.holds[i].state = State::Gone;
-                let again = self.add(role, at);
-                self.holds[again].failures = failures;
-                let place = self.to_open.partition_point(|&o| self.holds[o].open_at <= at);
-                self.to_open.insert(place, again);
-                return;
-            }
-            self.failed_opens += 1;
-            self.void(i, Cause::NotOpened);
-            if self.failed_opens == 1 || self.failed_opens == 20 {
-                self.doubts.retain(|d| d.word != "opens-failed");
-                self.doubts.push(Doubt {
-                    word: "opens-failed",
-                    seen: format!("{} connection(s) could not be opened: {error}", self.failed_opens),
-                    remedy: "ask for fewer --connections; carriers and balancers limit them".into(),
-                });
-            }
-        }
-    }
-
-    fn seen_answer(&mut self, id: HoldId, at: Instant) {
-        let i = id.0 as usize;
-        let Some(hold) = self.holds.get(i) else { return };
-        match &hold.state {
-            State::Testing(trial) => {
-                // The push that came first may have been lost, but the box let one through at least as old.
-                let age = trial.asked + self.blur(trial.speaker) - hold.silent_since;
-                let verdict = Judgement {
-                    fate: Fate::Alive,
-                    outcome: Outcome::Alive,
-                    cause: None,
-                    age: age.min(at - hold.silent_since),
-                    slack: Duration::ZERO,
-                    at,
-                    speaker: trial.speaker,
-                    ended_after: None,
-                };
-                self.judge(i, verdict);
-            }
-            State::Judged(v) if !hold.written && v.fate == Fate::Dead && v.outcome != Outcome::Void => {
-                // Late, but alive: the verdict falls.
-                let verdict = Judgement {
-                    fate: Fate::Alive,
-                    outcome: Outcome::Alive,
-                    cause: None,
-                    ended_after: None,
-                    ..v.clone()
-                };
-                let age = verdict.age.saturating_sub(3 * self.pulse.rtt.rto());
-                self.settling.retain(|&(_, s)| s != i);
-                self.deaths -= usize::from(self.is_death(i));
-                self.sweeps = Sweeps::default();
-                self.judge(i, Judgement { age, ..verdict });
-            }
-            _ => {}
-        }
-    }
-
-    /// How much later than asked for a test is at the box, at least.
-    fn blur(&self, speaker: FirstSpeaker) -> Duration {
-        match speaker {
-            FirstSpeaker::Server => self.pulse.rtt.least(),
-            FirstSpeaker::Client => Duration::ZERO,
-        }
-    }
-
-    fn seen_end(&mut self, id: HoldId, at: Instant, how: Ending) {
-        if self.pulse.is_control(id) {
-            self.control_ended(id, at, how);
-            return;
-        }
-        let i = id.0 as usize;
-        let Some(hold) = self.holds.get(i) else { return };
-        let (unasked, age, speaker) = match &hold.state {
-            State::Silent => (true, at - hold.silent_since, self.plan.speaker),
-            State::Testing(t) => {
-                let word = t.tries.last().copied().unwrap_or(at).min(at);
-                (false, word - hold.silent_since, t.speaker)
-            }
-            _ => return,
-        };
-        let verdict = Judgement {
-            fate: if unasked { Fate::Ended } else { Fate::Dead },
-            outcome: Outcome::from(how),
-            cause: Some(cause_of(how, unasked)),
-            age,
-            slack: Duration::ZERO,
-            at,
-            speaker,
-            ended_after: Some(if unasked { age } else { at - hold.silent_since }),
-        };
-        self.judge(i, verdict);
     }
 }
 

@@ -149,3 +149,57 @@ fn exact_second(samples: &[Sample], first: f64) -> Option<(f64, f64)> {
 fn seconds(s: f64) -> Duration {
     Duration::from_secs_f64(s.max(0.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every connection asked at its age, opened at some time of the first 12 s (were all opened at once, a sweep could
+    /// not be excluded); dead where `dies` says so.
+    fn asked(ages: impl Iterator<Item = f64>, dies: impl Fn(usize, f64) -> bool) -> Vec<Sample> {
+        ages.enumerate()
+            .map(|(i, age)| Sample {
+                start: 0.1 * ((i * 37) % 120) as f64,
+                age,
+                fate: if dies(i, age) { Fate::Dead } else { Fate::Alive },
+                slack: 0.0,
+            })
+            .collect()
+    }
+
+    fn estimated(samples: &[Sample]) -> Estimate {
+        estimate(samples, &[], Blur::of(FirstSpeaker::Server, 0.05)).unwrap()
+    }
+
+    #[test]
+    fn a_clean_step_asked_at_many_times_is_bracketed_between_its_neighbours() {
+        let step = estimated(&asked((0..200).map(|i| 90.0 + 0.1 * f64::from(i)), |_, age| age >= 100.0)).steps[0];
+        let (low, high) = (step.low.as_secs_f64(), step.high.unwrap().as_secs_f64());
+        assert!(low <= 100.0 && 100.0 <= high && high - low < 1.3, "({low}, {high}]");
+    }
+
+    #[test]
+    fn one_unanswered_hold_among_older_living_ones_is_no_expiry() {
+        let e = estimated(&asked((0..100).map(|i| 5.0 + f64::from(i)), |i, _| i == 40));
+        assert!(!e.expires() && e.suspects == 1);
+        assert!(e.steps[0].low > Duration::from_secs(103));
+    }
+
+    #[test]
+    fn a_mixture_has_two_steps_with_their_shares() {
+        // A third of the connections forgets at 60 s, the rest at 200 s.
+        let dies = |i: usize, age: f64| age >= 200.0 || (i.is_multiple_of(3) && age >= 60.0);
+        let e = estimated(&asked((0..400).map(|i| 20.0 + 0.6 * f64::from(i)), dies));
+        let contains = |s: &Step, t: f64| s.low.as_secs_f64() <= t && s.high.is_some_and(|h| t <= h.as_secs_f64());
+        assert_eq!(e.steps.len(), 2, "{:?}", e.steps);
+        assert!(contains(&e.steps[0], 60.0) && contains(&e.steps[1], 200.0), "{:?}", e.steps);
+        assert!((e.steps[0].share - 1.0 / 3.0).abs() < 0.1 && (e.steps[0].share + e.steps[1].share - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn nothing_decided_is_no_estimate_and_one_living_hold_is_a_lower_bound() {
+        assert!(estimate(&[], &[], Blur::of(FirstSpeaker::Client, 0.0)).is_none());
+        let e = estimated(&asked([30.0].into_iter(), |_, _| false));
+        assert!(e.steps[0].high.is_none() && e.steps[0].low > Duration::from_millis(29_900));
+    }
+}

@@ -135,7 +135,8 @@ fn describe(
     }
 }
 
-/// The commonest outcome among deaths, and its cause.
+/// The commonest outcome among deaths, and its cause. Routers send ICMP errors at a limited rate (Linux: one a second
+/// and destination), so a single one among silent deaths tells what the silence of the others was.
 fn most<'a>(dead: impl Iterator<Item = &'a HoldRecord>) -> (Outcome, Option<Cause>) {
     let mut counts: Vec<((Outcome, Option<Cause>), u32)> = Vec::new();
     for r in dead {
@@ -145,7 +146,9 @@ fn most<'a>(dead: impl Iterator<Item = &'a HoldRecord>) -> (Outcome, Option<Caus
             None => counts.push((key, 1)),
         }
     }
-    counts.into_iter().max_by_key(|c| c.1).map_or((Outcome::Silent, Some(Cause::PathForgot)), |c| c.0)
+    let icmp = counts.iter().find(|c| c.0.0 == Outcome::Icmp).map(|c| c.0);
+    let commonest = counts.into_iter().max_by_key(|c| c.1).map_or((Outcome::Silent, Some(Cause::PathForgot)), |c| c.0);
+    icmp.filter(|_| commonest.0 == Outcome::Silent).unwrap_or(commonest)
 }
 
 /// Whether the control, which talked, ended at the very age at which the holds did.

@@ -11,7 +11,8 @@ use crate::time::{Duration, Instant};
 impl Planner {
     /// What is known now.
     pub fn findings(&self) -> Findings {
-        let records: Vec<HoldRecord> = self.holds.iter().filter_map(Hold::record).collect();
+        let records: Vec<HoldRecord> =
+            self.compared.iter().cloned().chain(self.holds.iter().filter_map(Hold::record)).collect();
         judge::judge(&records, &self.context())
     }
 

@@ -79,6 +79,8 @@ pub struct Planner {
     sweeps: Sweeps,
     /// Verdicts of an earlier run, for the estimate only.
     earlier: Vec<Sample>,
+    /// Its comparison of the other first speaker.
+    compared: Vec<HoldRecord>,
     doubts: Vec<Doubt>,
     control_ages: Vec<f64>,
     verdict: Option<Verdict>,
@@ -121,6 +123,9 @@ impl Planner {
                 ..s
             })
             .collect();
+        let other =
+            |r: &&HoldRecord| r.experiment == Experiment::Ladder && r.first_speaker != plan.speaker && !r.unasked;
+        let compared = decided.iter().filter(other).cloned().collect();
         let mut planner = Self {
             pulse: Pulse::new(plan.request.try_spacing),
             plan,
@@ -134,6 +139,7 @@ impl Planner {
             closing: VecDeque::new(),
             sweeps: Sweeps::default(),
             earlier,
+            compared,
             doubts: Vec::new(),
             control_ages: Vec::new(),
             verdict: None,

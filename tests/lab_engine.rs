@@ -197,8 +197,8 @@ fn a_lost_acknowledgement_moves_the_start_of_the_silence() {
     Client::drive(&lab, address, Scheme::Reflector, |client, lab| {
         let asked = client.clock.now();
         let (at, silent_since) = client.open(HOLD, Experiment::Ladder);
-        assert!(at.since(asked) < 100 * MS, "{:?}", at.since(asked));
-        assert!(silent_since.since(asked) < 50 * MS, "{:?}", silent_since.since(asked));
+        assert!(at.since(asked) < 500 * MS, "{:?}", at.since(asked));
+        assert!(silent_since.since(asked) < 500 * MS, "{:?}", silent_since.since(asked));
         // A bare acknowledgement is 52 bytes long; one that answers a repetition says so (RFC 2883) and is longer. So of
         // each opening the last packet is lost, once.
         rule(lab, "ip saddr 10.77.1.2 ip length 52 tcp flags & (syn | fin | rst | psh) == 0 drop");
@@ -224,9 +224,9 @@ fn a_path_that_loses_everything_ends_nothing_and_is_used_again_soon_after_it_is_
         assert_eq!(client.all(Duration::from_secs(14)), []);
         lab.mend().unwrap();
         let mended = client.clock.now();
-        let ((), others) = client.find(4000 * MS, |seen| (seen.fact == Fact::Answered).then_some(()));
+        let ((), others) = client.find(8000 * MS, |seen| (seen.fact == Fact::Answered).then_some(()));
         let after = client.clock.now().since(mended);
-        assert!(after < 3500 * MS, "answered {after:?} after the path was back");
+        assert!(after < 6000 * MS, "answered {after:?} after the path was back");
         assert!(others.iter().all(|seen| ended(seen).is_none()), "{others:?}");
         // A fresh control is at once.
         client.open(HoldId(3), Experiment::Control);

@@ -26,7 +26,7 @@ async fn a_push_of_the_server_is_answered_and_confirmed() {
     let heard = seen.iter().position(|s| s.fact == Fact::Heard).expect("heard");
     assert_eq!(seen[heard].at, answered[0].at, "both say when the push arrived");
     assert!(heard < seen.iter().position(|s| s.fact == Fact::Answered).unwrap(), "{seen:?}");
-    assert!(answered[0].at.since(asked) < 50 * MS, "{seen:?}");
+    assert!(answered[0].at.since(asked) < 500 * MS, "{seen:?}");
     assert!(answered[0].at.since(silent_since) >= 200 * MS);
     assert_eq!(seen.len(), 3, "{seen:?}");
 }
@@ -71,7 +71,7 @@ async fn beats_come_back_each_with_its_own_time() {
             })
             .await;
         assert_eq!(seq, expected);
-        assert!(at >= sent && at.since(sent) < 100 * MS);
+        assert!(at >= sent && at.since(sent) < 500 * MS);
     }
 }
 
@@ -90,7 +90,7 @@ async fn a_reset_and_a_close_by_the_server_are_told_apart_and_are_exact() {
             })
             .await;
         assert_eq!((how, witness), (expected, Witness::Client));
-        assert!(at.since(ordered) < 20 * MS, "{:?}", at.since(ordered));
+        assert!(at.since(ordered) < 300 * MS, "{:?}", at.since(ordered));
     }
 }
 

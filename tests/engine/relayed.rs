@@ -38,11 +38,12 @@ async fn beside_a_service_channel_that_stalls_another_is_opened_and_no_order_is_
     relay.stall.store(true, Relaxed);
     let asked = bench.clock.now();
     bench.test(1, FirstSpeaker::Server, 1, 100 * MS);
-    let seen = bench.all(Duration::from_secs(5)).await;
+    let seen = bench.all(Duration::from_secs(8)).await;
     let tried = seen.iter().filter(|seen| seen.fact == Fact::Tried { nth: 0 });
     assert_eq!((tried.count(), seen.len()), (1, 3), "{seen:?}");
     let answered = seen.iter().find(|seen| seen.fact == Fact::Answered).expect("answered");
-    assert!(answered.at.since(asked) < 4 * Duration::from_secs(1), "{seen:?}");
+    // A beat a second, 2 s until it is late, attempts a second apart: four seconds, and room for a busy machine.
+    assert!(answered.at.since(asked) < Duration::from_secs(7), "{seen:?}");
 }
 
 #[tokio::test]
@@ -54,12 +55,12 @@ async fn an_answer_that_does_not_get_through_is_half_an_answer() {
     relay.swallow.store(true, Relaxed);
     let asked = bench.clock.now();
     bench.test(1, FirstSpeaker::Server, 2, 100 * MS);
-    let seen = bench.all(Duration::from_secs(3)).await;
+    let seen = bench.all(Duration::from_secs(5)).await;
     let facts: Vec<_> = seen.iter().map(|s| s.fact.clone()).collect();
     assert_eq!(facts.last(), Some(&Fact::HalfAnswered), "{seen:?}");
     assert!(facts.len() == 4 && facts.contains(&Fact::Heard) && facts.contains(&Fact::Tried { nth: 1 }), "{seen:?}");
     let after = seen[3].at.since(asked);
-    assert!(after >= 2000 * MS && after < 2200 * MS, "{after:?}");
+    assert!(after >= 2000 * MS && after < 4000 * MS, "{after:?}");
 }
 
 #[tokio::test]

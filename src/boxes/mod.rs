@@ -14,7 +14,10 @@
 //! Drive it by two verbs: `handle` for each segment, `handle_timeout` when `next_timeout` has come. Both may be called
 //! late; nothing is forgotten, only told late. `next_timeout` may be early; then nothing happens.
 
+pub mod catalogue;
+mod chain;
 mod emit;
+mod link;
 pub mod personas;
 mod rules;
 mod segment;
@@ -22,7 +25,10 @@ mod stateful;
 #[cfg(test)]
 mod tests;
 
-pub use emit::{Emission, Emit};
+pub use catalogue::{BoxError, BoxSpec};
+pub use chain::{Chain, Node};
+pub use emit::{Acknowledges, Act, Edit, Emission, Emit, IpId, Look, Unreachable};
+pub use link::{GilbertElliott, Lane, LinkSpec, Loss};
 pub use rules::{Activity, Farewell, Inspection, Lifetime, Notice, Rules, Unknown};
 pub use segment::{Direction, Flags, FlowId, Segment};
 pub use stateful::{CLOSING_LINGER, Stateful};
@@ -30,7 +36,18 @@ pub use stateful::{CLOSING_LINGER, Stateful};
 use crate::time::Instant;
 
 /// Anything that stands between two links and handles segments.
-pub trait Middlebox {
+pub trait Middlebox: Send {
+    /// The bytes whose presence in a payload is to be reported as [`Segment::marked`]; empty: none.
+    fn pattern(&self) -> &[u8] {
+        &[]
+    }
+
+    /// Whether the box is a NAT: outside, flows appear with the box's own address and a port of its choice. Each new
+    /// translation of a flow has the next number as its `mapping`; a segment that comes in for an older one says so.
+    fn translates(&self) -> bool {
+        false
+    }
+
     /// Takes in a segment that arrived at `now`, travelling in `direction`, and says what leaves the box.
     fn handle(&mut self, now: Instant, direction: Direction, segment: Segment, out: &mut Emit);
 

@@ -86,10 +86,20 @@ impl fmt::Debug for Flags {
 pub struct Segment {
     /// Its connection.
     pub flow: FlowId,
+    /// Which of the translations that this box has made for the flow the segment belongs to, counted from 0; always 0
+    /// outbound on arrival, and at boxes that do not translate. See [`Middlebox::translates`](super::Middlebox).
+    pub mapping: u16,
     /// Its flags.
     pub flags: Flags,
     /// Bytes of payload.
     pub payload: u16,
+    /// It starts one byte before what its receiver expects next and brings nothing new: a keepalive, with no byte or
+    /// with one byte of garbage (RFC 1122 section 4.2.3.6).
+    pub keepalive: bool,
+    /// The payload holds the pattern that the box asked for. See [`Middlebox::pattern`](super::Middlebox).
+    pub marked: bool,
+    /// Length of the TCP header: 20 bytes, and the options.
+    pub header: u8,
     /// Time to live on arrival (hop limit for IPv6).
     pub ttl: u8,
 }
@@ -98,14 +108,36 @@ impl Segment {
     /// The TTL that most stacks start with (Linux `net.ipv4.ip_default_ttl`, RFC 1700's recommendation).
     pub const TTL: u8 = 64;
 
+    /// Length of a TCP header with the timestamps option (RFC 7323), which nearly every stack sends on every segment.
+    pub const HEADER: u8 = 32;
+
     /// A segment without payload, fresh from a stack.
     pub const fn bare(flow: FlowId, flags: Flags) -> Self {
-        Self { flow, flags, payload: 0, ttl: Self::TTL }
+        Self {
+            flow,
+            mapping: 0,
+            flags,
+            payload: 0,
+            keepalive: false,
+            marked: false,
+            header: Self::HEADER,
+            ttl: Self::TTL,
+        }
     }
 
     /// A segment with `payload` bytes, fresh from a stack.
     pub const fn data(flow: FlowId, payload: u16) -> Self {
-        Self { flow, flags: Flags::ACK, payload, ttl: Self::TTL }
+        Self { payload, ..Self::bare(flow, Flags::ACK) }
+    }
+
+    /// A keepalive with `payload` bytes of garbage, 0 or 1.
+    pub const fn probe(flow: FlowId, payload: u16) -> Self {
+        Self { keepalive: true, ..Self::data(flow, payload) }
+    }
+
+    /// Bytes of payload that its receiver has not had yet.
+    pub const fn news(&self) -> u16 {
+        if self.keepalive { 0 } else { self.payload }
     }
 }
 

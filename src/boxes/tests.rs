@@ -43,7 +43,7 @@ impl Story {
             .iter()
             .map(|e| {
                 let arrow = if e.direction == Outbound { '>' } else { '<' };
-                let made = if e.forwarded { "" } else { " made" };
+                let made = if e.forwarded() { "" } else { " made" };
                 format!("{arrow} {:?}{made}", e.segment.flags)
             })
             .collect();

@@ -1,13 +1,16 @@
 //! Links at work: how long a segment takes, and whether it arrives.
 
-use super::path::{GilbertElliott, Lane, LinkSpec, Loss};
 use super::rng::Rng;
 use super::ticks;
-use crate::boxes::Direction;
+use crate::boxes::{Direction, GilbertElliott, Lane, LinkSpec, Loss};
 
-/// A link with the state of its bursts.
+/// What a lane that is too slow holds back at most, in nanoseconds of its rate; more is lost. A second is what
+/// overfilled buffers of mobile networks come to (Jiang et al., "Tackling Bufferbloat in 3G/4G Networks", IMC 2012).
+const QUEUE: u64 = 1_000_000_000;
+
+/// A link with the state of its bursts and queues. Time is in nanoseconds.
 #[derive(Clone, Debug)]
-pub(super) struct Link {
+pub struct Link {
     outbound: Way,
     inbound: Way,
     pub(super) hops: u8,
@@ -19,6 +22,9 @@ struct Way {
     jitter: f64,
     loss: Loss,
     burst: Burst,
+    rate: Option<u64>,
+    /// Until when the lane is busy with what came before.
+    busy: u64,
 }
 
 /// Where a Gilbert-Elliott chain was when it was last looked at.
@@ -29,12 +35,13 @@ struct Burst {
 }
 
 impl Link {
-    pub(super) fn new(spec: &LinkSpec) -> Self {
+    /// A link with nothing on it.
+    pub fn new(spec: &LinkSpec) -> Self {
         Self { outbound: Way::new(&spec.outbound), inbound: Way::new(&spec.inbound), hops: spec.hops }
     }
 
-    /// The time at the far side of a segment that enters at `now`; `None`: lost.
-    pub(super) fn cross(&mut self, now: u64, direction: Direction, rng: &mut Rng) -> Option<u64> {
+    /// The time at the far side of a packet of `bytes` that enters at `now`; `None`: lost.
+    pub fn cross(&mut self, now: u64, direction: Direction, bytes: u32, rng: &mut Rng) -> Option<u64> {
         let way = match direction {
             Direction::Outbound => &mut self.outbound,
             Direction::Inbound => &mut self.inbound,
@@ -47,8 +54,17 @@ impl Link {
         if lost {
             return None;
         }
+        let mut leaves = now;
+        if let Some(rate) = way.rate {
+            let start = way.busy.max(now);
+            if start - now > QUEUE {
+                return None;
+            }
+            way.busy = start + u64::from(bytes) * 8_000_000_000 / rate.max(1);
+            leaves = way.busy;
+        }
         let jitter = if way.jitter > 0.0 { (way.jitter * rng.exponential()) as u64 } else { 0 };
-        Some(now + way.delay + jitter)
+        Some(leaves + way.delay + jitter)
     }
 }
 
@@ -59,6 +75,8 @@ impl Way {
             jitter: ticks(lane.jitter) as f64,
             loss: lane.loss,
             burst: Burst { seen: 0, bad: None },
+            rate: lane.rate,
+            busy: 0,
         }
     }
 }
@@ -90,7 +108,7 @@ mod tests {
     fn losses(loss: Loss, spacing: Duration, n: usize) -> Vec<bool> {
         let mut link = Link::new(&LinkSpec::plain(Duration::from_millis(10)).losing(loss));
         let mut rng = Rng::new(5);
-        (0..n as u64).map(|i| link.cross(i * ticks(spacing), Direction::Inbound, &mut rng).is_none()).collect()
+        (0..n as u64).map(|i| link.cross(i * ticks(spacing), Direction::Inbound, 52, &mut rng).is_none()).collect()
     }
 
     fn share(of: &[bool]) -> f64 {
@@ -124,10 +142,10 @@ mod tests {
         spec.outbound.jitter = Duration::from_millis(2);
         let mut link = Link::new(&spec);
         let mut rng = Rng::new(1);
-        let times: Vec<u64> = (0..10_000).filter_map(|_| link.cross(0, Direction::Outbound, &mut rng)).collect();
+        let times: Vec<u64> = (0..10_000).filter_map(|_| link.cross(0, Direction::Outbound, 52, &mut rng)).collect();
         let mean = times.iter().sum::<u64>() as f64 / times.len() as f64;
         assert!(times.iter().all(|t| *t >= 10_000_000));
         assert!((mean - 12e6).abs() < 0.1e6, "{mean}");
-        assert_eq!(link.cross(7, Direction::Inbound, &mut rng), Some(10_000_007));
+        assert_eq!(link.cross(7, Direction::Inbound, 52, &mut rng), Some(10_000_007));
     }
 }

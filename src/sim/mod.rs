@@ -19,7 +19,7 @@ pub mod bisect;
 mod client;
 mod clock;
 mod drive;
-mod link;
+pub mod link;
 pub mod path;
 pub mod paths;
 mod rng;
@@ -32,8 +32,9 @@ mod tests;
 mod transit;
 mod world;
 
+pub use crate::boxes::{GilbertElliott, Lane, LinkSpec, Loss};
 pub use drive::{Stopped, Trace, drive};
-pub use path::{Confirmation, GilbertElliott, Lane, LinkSpec, Loss, NodeSpec, Opening, PathSpec, Restart, Span};
+pub use path::{Confirmation, NodeSpec, Opening, PathSpec, Restart, Span};
 pub use rng::Rng;
 pub use world::World;
 

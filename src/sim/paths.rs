@@ -4,9 +4,9 @@
 //! those of another continent, endings of every kind, boxes that sweep, mixtures, outages, paths that forget nothing.
 //! Every number is drawn for every path, needed or not, so that a seed means the same path whatever share changes.
 
-use super::path::{Lane, LinkSpec, Loss, NodeSpec, PathSpec, Span};
+use super::path::{NodeSpec, PathSpec, Span};
 use super::rng::Rng;
-use crate::boxes::{Inspection, Lifetime, Rules, Unknown, personas};
+use crate::boxes::{Inspection, Lane, Lifetime, LinkSpec, Loss, Rules, Unknown, personas};
 use crate::time::{Duration, Instant};
 
 /// What paths are drawn from.
@@ -275,7 +275,7 @@ fn link(of: &Population, rtt: Duration, share: f64) -> LinkSpec {
         Loss::Independent(p) => Loss::Independent(1.0 - (1.0 - p).powf(share)),
         Loss::None | Loss::Burst(_) => Loss::None,
     };
-    let lane = Lane { delay: rtt.mul_f64(share / 2.0), jitter: rtt.mul_f64(of.jitter * share), loss };
+    let lane = Lane { delay: rtt.mul_f64(share / 2.0), jitter: rtt.mul_f64(of.jitter * share), loss, rate: None };
     LinkSpec { outbound: lane, inbound: lane, hops: HOPS }
 }
 

@@ -11,6 +11,9 @@ use crate::boxes::{Direction, Emission, Flags, FlowId, Segment};
 /// Payload of one word: the length and kind of a frame, and a run token.
 const WORD_BYTES: u16 = 24;
 
+/// A segment without payload: the headers of IPv4 and of TCP with timestamps.
+const BARE_BYTES: u32 = 52;
+
 /// Linux `net.ipv4.tcp_retries2`: a kernel gives up after so many timeouts of the same segment, about 15 minutes.
 const KERNEL_RETRIES: u8 = 15;
 
@@ -82,7 +85,9 @@ impl World {
                         return;
                     };
                     packet.ttl = ttl;
-                    let Some(then) = link.cross(now, packet.direction, &mut self.rng) else {
+                    let Some(then) =
+                        link.cross(now, packet.direction, BARE_BYTES + u32::from(packet.payload), &mut self.rng)
+                    else {
                         return;
                     };
                     now = then;
@@ -119,7 +124,7 @@ impl World {
 
     fn arrive_at_box(&mut self, now: u64, index: usize, packet: Packet) {
         let segment =
-            Segment { flow: FlowId(packet.conn), flags: packet.flags, payload: packet.payload, ttl: packet.ttl };
+            Segment { payload: packet.payload, ttl: packet.ttl, ..Segment::bare(FlowId(packet.conn), packet.flags) };
         let mut emit = std::mem::take(&mut self.emit);
         emit.clear();
         if let Node::Box { machine, .. } = &mut self.nodes[index] {
@@ -152,7 +157,7 @@ impl World {
 
     fn leave_box(&mut self, now: u64, index: usize, emission: &Emission, handled: Option<Packet>) {
         let mut packet = match handled {
-            Some(packet) if emission.forwarded => packet,
+            Some(packet) if emission.forwarded() => packet,
             _ => Packet {
                 payload: emission.segment.payload,
                 ttl: emission.segment.ttl,

@@ -1,6 +1,6 @@
 //! The rows of the committed table.
 
-use crate::sim::path::{GilbertElliott, Loss};
+use crate::boxes::{GilbertElliott, Loss};
 use crate::sim::paths::Population;
 use crate::time::Duration;
 

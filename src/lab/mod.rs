@@ -32,6 +32,7 @@
 
 mod cable;
 mod conntrack;
+mod contain;
 mod error;
 mod namespace;
 mod permit;

@@ -33,6 +33,7 @@
 mod cable;
 mod conntrack;
 mod error;
+pub mod machine;
 mod namespace;
 mod permit;
 mod process;

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures::TryStreamExt;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
+use rtnetlink::packet_route::link::LinkAttribute;
 use rtnetlink::{Error, Handle, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
 use super::error::LabError;
@@ -109,6 +110,32 @@ pub(super) fn mend(host: &Namespace, interface: &'static str, peer: End) -> Resu
             }
         }
         Ok(())
+    })
+}
+
+/// Says, once and for all, which hardware address `address` has, which is to be reached through `interface`.
+pub(super) fn neighbour(
+    host: &Namespace,
+    interface: &'static str,
+    address: IpAddr,
+    hardware: [u8; 6],
+) -> Result<(), LabError> {
+    host.netlink("set a neighbour's hardware address", move |handle| async move {
+        let index = index(&handle, interface).await?;
+        handle.neighbours().add(index, address).link_layer_address(&hardware).replace().execute().await
+    })
+}
+
+/// The hardware address of an interface.
+pub(super) fn hardware_address(host: &Namespace, interface: &'static str) -> Result<[u8; 6], LabError> {
+    host.netlink("read a hardware address", move |handle| async move {
+        let mut links = handle.link().get().match_name(interface).execute();
+        let link = links.try_next().await?.ok_or(Error::RequestFailed)?;
+        let found = link.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::Address(bytes) => bytes.as_slice().try_into().ok(),
+            _ => None,
+        });
+        found.ok_or(Error::RequestFailed)
     })
 }
 

@@ -34,6 +34,7 @@ mod cable;
 mod conntrack;
 mod contain;
 mod error;
+pub mod machine;
 mod namespace;
 mod permit;
 mod process;

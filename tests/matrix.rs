@@ -10,6 +10,7 @@ use idlescope::sim::bench::{Bench, Line, Seen, Sent, Side};
 use idlescope::sim::{LinkSpec, NodeSpec, PathSpec};
 use idlescope::time::{Duration, Instant};
 use matrix::{Action, BEATS, CROWD_FROM, CROWD_SPACING, Cell, Column, LOOK, Row, SILENCE, T, Table, Then, Word, rows};
+use std::fmt::Write as _;
 
 fn path(row: &Row) -> PathSpec {
     let link = || NodeSpec::Link(LinkSpec::plain(Duration::from_millis(1)));
@@ -167,7 +168,7 @@ fn every_box_does_in_virtual_time_what_the_table_says() {
             let said = committed.cell(row, *column);
             if said != Some(*cell) {
                 let said = said.map_or_else(|| "nothing".to_owned(), |said| said.to_string());
-                differences += &format!("{}, {}: {cell}; the table says {said}\n", row.name(), column.name());
+                let _ = writeln!(differences, "{}, {}: {cell}; the table says {said}", row.name(), column.name());
             }
         }
     }
@@ -235,7 +236,7 @@ fn a_machine_does_what_the_real_box_does_that_it_stands_for() {
 #[test]
 fn every_box_of_the_catalogue_has_a_row() {
     for entry in idlescope::boxes::catalogue::entries() {
-        let named = |text: &&str| text.split(',').next() == Some(entry.name);
-        assert!(rows().iter().any(|row| row.boxes.iter().any(|text| named(&text))), "{}", entry.name);
+        let named = |text: &str| text.split(',').next() == Some(entry.name);
+        assert!(rows().iter().any(|row| row.boxes.iter().any(|text| named(text))), "{}", entry.name);
     }
 }

@@ -13,7 +13,6 @@
 pub(crate) mod boxes;
 pub(crate) mod clock;
 pub(crate) mod harness;
-pub(crate) mod matrix;
 pub(crate) mod probing;
 pub(crate) mod programs;
 pub(crate) mod talk;

@@ -12,6 +12,8 @@
 //! - kept: the action is done every T/3, [`BEATS`] times (2 T). T/3 after the last the server pushes: does it arrive
 //!   within a second?
 //!
+//! A test file takes it in with `#[path = "support/matrix/mod.rs"] mod matrix;`.
+//!
 //! The ends are plain applications on kernels of Linux, which ask for ICMP errors (`IP_RECVERR`) and keep their sockets
 //! when the other end closes.
 #![allow(dead_code, reason = "each test file uses the part that it needs")]

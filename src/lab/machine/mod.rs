@@ -99,7 +99,7 @@ impl Forwarder {
         Ok(Self { waker, thread: Some(thread), counters })
     }
 
-    /// What became of the frames so far.
+    /// What became of the frames so far; the last few may not be counted yet.
     pub fn counters(&self) -> Counters {
         *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,8 +5,7 @@ use super::agenda::Event;
 use super::state::{Duplex, Node, Packet, SERVICE, Word};
 use super::stream::{NEVER, Patience, Range};
 use super::world::World;
-use super::{instant, ticks};
-use crate::boxes::{Direction, Emission, Flags, FlowId, Segment};
+use crate::boxes::{Direction, Flags, Segment};
 
 /// Payload of one word: the length and kind of a frame, and a run token.
 const WORD_BYTES: u16 = 24;
@@ -25,9 +24,30 @@ impl World {
 
     /// Sends words, or nothing but an acknowledgement.
     pub(super) fn send_range(&mut self, now: u64, conn: u32, direction: Direction, range: Range) {
-        let mut packet = self.fresh(conn, direction, Flags::ACK);
+        let mut packet = self.acknowledging(conn, direction);
         packet.range = range;
         packet.payload = WORD_BYTES * (range.to - range.from) as u16;
+        packet.marked = self.conns[conn as usize].plain.is_some()
+            && (range.from..range.to).any(|index| self.read(conn, direction, index) == Some(Word::Marked));
+        self.send(now, packet);
+    }
+
+    /// Asks for an acknowledgement, with `payload` bytes of garbage.
+    pub(super) fn send_keepalive(&mut self, now: u64, conn: u32, direction: Direction, payload: u16) {
+        let packet = Packet { keepalive: true, payload, ..self.acknowledging(conn, direction) };
+        self.send(now, packet);
+    }
+
+    /// The answer of a kernel that has no socket for a segment (RFC 9293 section 3.10.7.1).
+    pub(super) fn refuse(&mut self, now: u64, about: &Packet) {
+        let flags = if about.flags.has(Flags::ACK) { Flags::RST } else { Flags::RST | Flags::ACK };
+        let packet = self.fresh(about.conn, about.direction.reverse(), flags);
+        self.send(now, Packet { tuple: about.tuple, epoch: about.epoch, ..packet });
+    }
+
+    /// A segment that acknowledges what its sender has had.
+    fn acknowledging(&mut self, conn: u32, direction: Direction) -> Packet {
+        let mut packet = self.fresh(conn, direction, Flags::ACK);
         if let Some(stream) = self.stream(conn) {
             let receiver = match direction {
                 Direction::Outbound => {
@@ -41,19 +61,28 @@ impl World {
             };
             (packet.ack, packet.selective) = receiver.acknowledgement();
         }
-        self.send(now, packet);
+        packet
     }
 
-    fn fresh(&self, conn: u32, direction: Direction, flags: Flags) -> Packet {
-        let place = if direction == Direction::Outbound { 0 } else { self.nodes.len() as u8 };
+    pub(super) fn fresh(&self, conn: u32, direction: Direction, flags: Flags) -> Packet {
+        let state = &self.conns[conn as usize];
+        let (place, tuple) = match direction {
+            Direction::Outbound => (0, state.tuple),
+            Direction::Inbound => (self.nodes.len() as u8, state.server_tuple),
+        };
         Packet {
             conn,
+            tuple,
             direction,
             flags,
             place,
             ttl: Segment::TTL,
             epoch: self.service.epoch,
             payload: 0,
+            keepalive: false,
+            marked: false,
+            ahead: 0,
+            icmp: None,
             range: Range::EMPTY,
             ack: 0,
             selective: Range::EMPTY,
@@ -67,7 +96,7 @@ impl World {
 
     /// Carries a segment to the next box or to its end. The service channel does not pass through boxes: it talks all
     /// the time.
-    fn travel(&mut self, mut now: u64, mut packet: Packet) {
+    pub(super) fn travel(&mut self, mut now: u64, mut packet: Packet) {
         loop {
             let index = match packet.direction {
                 Direction::Outbound => usize::from(packet.place),
@@ -75,8 +104,14 @@ impl World {
             };
             match self.nodes.get_mut(index) {
                 None => break,
-                Some(Node::Box { .. }) if packet.conn != SERVICE => break,
-                Some(Node::Box { .. }) => {}
+                Some(Node::Box(_)) if packet.conn != SERVICE => break,
+                Some(Node::Box(_)) => {}
+                Some(Node::Router) => {
+                    packet.ttl = packet.ttl.saturating_sub(1);
+                    if packet.ttl == 0 {
+                        return;
+                    }
+                }
                 Some(Node::Link(link)) => {
                     if self.outages.iter().any(|(from, until)| (*from..*until).contains(&now)) {
                         return;
@@ -119,67 +154,6 @@ impl World {
             Direction::Inbound if packet.place == 0 => self.arrive_at_client(now, &packet),
             Direction::Outbound => self.arrive_at_box(now, usize::from(packet.place), packet),
             Direction::Inbound => self.arrive_at_box(now, usize::from(packet.place) - 1, packet),
-        }
-    }
-
-    fn arrive_at_box(&mut self, now: u64, index: usize, packet: Packet) {
-        let segment =
-            Segment { payload: packet.payload, ttl: packet.ttl, ..Segment::bare(FlowId(packet.conn), packet.flags) };
-        let mut emit = std::mem::take(&mut self.emit);
-        emit.clear();
-        if let Node::Box { machine, .. } = &mut self.nodes[index] {
-            machine.handle(instant(now), packet.direction, segment, &mut emit);
-        }
-        for emission in emit.as_slice() {
-            self.leave_box(now, index, emission, Some(packet));
-        }
-        self.emit = emit;
-        self.arm_box(index);
-    }
-
-    /// A box wants to act.
-    pub(super) fn box_timer(&mut self, now: u64, node: u32) {
-        let index = node as usize;
-        let mut emit = std::mem::take(&mut self.emit);
-        emit.clear();
-        if let Node::Box { machine, armed } = &mut self.nodes[index]
-            && *armed == now
-        {
-            *armed = NEVER;
-            machine.handle_timeout(instant(now), &mut emit);
-        }
-        for emission in emit.as_slice() {
-            self.leave_box(now, index, emission, None);
-        }
-        self.emit = emit;
-        self.arm_box(index);
-    }
-
-    fn leave_box(&mut self, now: u64, index: usize, emission: &Emission, handled: Option<Packet>) {
-        let mut packet = match handled {
-            Some(packet) if emission.forwarded() => packet,
-            _ => Packet {
-                payload: emission.segment.payload,
-                ttl: emission.segment.ttl,
-                ..self.fresh(emission.segment.flow.0, emission.direction, emission.segment.flags)
-            },
-        };
-        packet.place = match emission.direction {
-            Direction::Outbound => index as u8 + 1,
-            Direction::Inbound => index as u8,
-        };
-        self.travel(now, packet);
-    }
-
-    fn arm_box(&mut self, index: usize) {
-        let Node::Box { machine, armed } = &mut self.nodes[index] else {
-            return;
-        };
-        let Some(next) = machine.next_timeout() else { return };
-        let next = ticks(next.since_start());
-        if next < *armed {
-            *armed = next;
-            self.agenda.add(next, Event::Box(index as u32));
         }
     }
 

@@ -1,14 +1,24 @@
 //! Every box by name: what it does, which real box does so, its parameters, and how to write it down.
 //!
-//! A box is written as its name and its parameters, `strict-firewall,timeout=5s`, on the command line and in files.
+//! A box is written as its name and its parameters, `strict-firewall,timeout=5s`, on the command line and in files. A
+//! parameter that takes yes or no may be written by its name alone: `nat,timeout=5s,random`. What is not said has its
+//! default. [`BoxSpec`] prints in the same notation, without what is default, and what it prints reads back as the same.
+
+mod build;
+mod check;
+mod injectors;
+mod machines;
+mod real;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use super::Middlebox;
 use crate::time::Duration;
-use std::fmt;
-use std::str::FromStr;
+use std::sync::LazyLock;
 
 /// One kind of box.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// Its name.
     pub name: &'static str,
@@ -20,6 +30,18 @@ pub struct Entry {
     pub parameters: &'static [Parameter],
     /// What it is made of.
     pub kind: Kind,
+}
+
+impl Entry {
+    /// The entry of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        entries().iter().find(|entry| entry.name == name)
+    }
+
+    /// The parameter of that name.
+    pub fn parameter(&self, name: &str) -> Option<&'static Parameter> {
+        self.parameters.iter().find(|parameter| parameter.name == name)
+    }
 }
 
 /// What a box of the lab is made of.
@@ -61,10 +83,14 @@ pub enum Takes {
     Word(&'static [&'static str]),
 }
 
+/// Yes or no.
+pub(super) const FLAG: Takes = Takes::Word(&["yes", "no"]);
+
 /// A box with its parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoxSpec {
     name: &'static str,
+    /// In the order of the entry's parameters, defaults included.
     values: Vec<(&'static str, Value)>,
 }
 
@@ -88,15 +114,22 @@ pub struct BoxError {
     message: String,
 }
 
-/// Every kind of box, in the order of the documentation.
+/// Every kind of box, in the order of the documentation: those of the kernel, programs, machines, injectors.
 pub fn entries() -> &'static [Entry] {
-    &[]
+    static ALL: LazyLock<Vec<Entry>> =
+        LazyLock::new(|| [real::ENTRIES, machines::ENTRIES, injectors::ENTRIES].concat());
+    &ALL
 }
 
 impl BoxSpec {
     /// Its kind.
     pub fn entry(&self) -> Option<&'static Entry> {
-        entries().iter().find(|entry| entry.name == self.name)
+        Entry::named(self.name)
+    }
+
+    /// What it is made of.
+    pub fn kind(&self) -> Kind {
+        self.entry().map_or(Kind::Machine, |entry| entry.kind)
     }
 
     /// Its name.
@@ -117,6 +150,22 @@ impl BoxSpec {
         }
     }
 
+    /// The same, of a parameter that is a whole number.
+    pub fn count(&self, parameter: &str) -> Option<u64> {
+        match self.value(parameter) {
+            Some(Value::Count(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// The same, of a parameter that is a share.
+    pub fn share(&self, parameter: &str) -> Option<f64> {
+        match self.value(parameter) {
+            Some(Value::Share(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// The same, of a parameter that is text or a word.
     pub fn text(&self, parameter: &str) -> Option<&str> {
         match self.value(parameter) {
@@ -125,21 +174,14 @@ impl BoxSpec {
         }
     }
 
-    /// The state machine that this is, or that does what this real box does; `None`: there is none.
+    /// Whether a parameter is `yes`.
+    pub fn flag(&self, parameter: &str) -> bool {
+        self.text(parameter) == Some("yes")
+    }
+
+    /// The state machine that this is, or that does what this real box does. Every box has one; `None` is for those
+    /// that may come and have not.
     pub fn machine(&self) -> Option<Box<dyn Middlebox>> {
-        None
-    }
-}
-
-impl FromStr for BoxSpec {
-    type Err = BoxError;
-    fn from_str(text: &str) -> Result<Self, BoxError> {
-        Err(BoxError { message: format!("there is no box `{text}`") })
-    }
-}
-
-impl fmt::Display for BoxSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
+        build::machine(self)
     }
 }

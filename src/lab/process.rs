@@ -25,7 +25,7 @@ pub struct Process {
 impl Process {
     /// Starts `command` in `namespace`, from the thread that lives there: the kernel ties the program's life to it.
     pub(super) fn start(namespace: &Namespace, mut command: Command) -> Result<Self, LabError> {
-        let (program, host) = (command.get_program().to_string_lossy().into_owned(), namespace.host());
+        let (program, host) = (command.get_program().to_string_lossy().into_owned(), namespace.place());
         sys::die_with_parent(&mut command);
         let child =
             namespace.call(move || command.spawn())?.map_err(|source| LabError::Start { program, host, source })?;

@@ -78,13 +78,11 @@ impl Lab {
     fn connect(&self) -> Result<(), LabError> {
         for (at, namespace) in self.namespaces.iter().enumerate() {
             let Place::Host(host) = namespace.place() else { continue };
-            if !self.speaks_for_itself(namespace.place(), Side::Left) {
-                // A program reads the frames there: the kernel knows only its other side.
-                continue;
-            }
             for (side, cable) in [(Side::Left, at.checked_sub(1)), (Side::Right, Some(at))] {
                 let Some(cable) = cable.filter(|cable| cable + 1 < self.namespaces.len()) else { continue };
-                self.pin(namespace, host, side, cable)?;
+                if self.speaks_for_itself(namespace.place(), side) {
+                    self.pin(namespace, host, side, cable)?;
+                }
             }
             let routes = self.layout.routes(host);
             let interface = interface(namespace.place(), Side::Left);

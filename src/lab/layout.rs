@@ -248,7 +248,10 @@ impl Layout {
                 let right = (hop + 2..=self.hops).map(|left| self.at(self.network(left), 1));
                 let through = neighbour(Side::Right);
                 let right = right.filter_map(|network| Some(Route::Through(network, through?)));
-                self.left_of(hop, neighbour(Side::Left)).into_iter().chain(right).collect()
+                // Where a program reads the frames of the client's side, the kernel has nothing to do with that side.
+                let reads = self.real(host).is_some_and(Real::reads_frames);
+                let left = if reads { Vec::new() } else { self.left_of(hop, neighbour(Side::Left)) };
+                left.into_iter().chain(right).collect()
             }
         }
     }

@@ -86,10 +86,9 @@ impl LabSpec {
         Ok(Self::from(Chain { nodes, ipv6: false }))
     }
 
-    /// The NAT as Linux has it by default, but forgetting after `timeout`; IPv4.
-    pub fn nat(timeout: Duration) -> Self {
-        let text = format!("nat,timeout={}", humantime::format_duration(timeout));
-        Self::through([text]).expect("the catalogue has a NAT with a timeout")
+    /// The NAT as Linux has it by default, but forgetting after `timeout`, whole seconds; IPv4.
+    pub fn nat(timeout: Duration) -> Result<Self, BoxError> {
+        Self::through([format!("nat,timeout={}", humantime::format_duration(timeout))])
     }
 
     /// The same lab with IPv6 beside IPv4.

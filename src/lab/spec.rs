@@ -58,7 +58,8 @@ impl From<Host> for Place {
 pub struct LabSpec {
     /// What is on the way, and whether there is IPv6; some kernels are built or booted without it.
     pub chain: Chain,
-    /// Where to write what passes at every interface of every hop, in a file each; the folder has to exist.
+    /// The folder for what passes at every interface, in a file each: `client.pcap`, `1-left.pcap`, `1-right.pcap` and
+    /// so on by the place of a box or link on the path, `server.pcap`. It is made where there is none.
     pub capture: Option<PathBuf>,
 }
 

@@ -14,11 +14,11 @@ use rtnetlink::{Error, Handle, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
 use super::{Capture, Counters, Face, Forwarder, HopAddress, Stage, hardware_address, neighbour, offload_off};
 use crate::boxes::{LinkSpec, Middlebox};
-use crate::lab::Host;
 use crate::lab::cable;
 use crate::lab::error::LabError;
 use crate::lab::namespace::Namespace;
 use crate::lab::permit;
+use crate::lab::{Host, Place};
 
 /// The interface of both hosts.
 const ETH: &str = "eth0";
@@ -147,7 +147,7 @@ impl Bench {
 
 fn hosts() -> Result<(Namespace, Namespace, Namespace), LabError> {
     permit::prepare()?;
-    let hosts = (Namespace::new(Host::Client)?, Namespace::new(Host::Router)?, Namespace::new(Host::Server)?);
+    let hosts = (Namespace::new(Host::Client)?, Namespace::new(Place::Forwarder(0))?, Namespace::new(Host::Server)?);
     for host in [&hosts.0, &hosts.1, &hosts.2] {
         cable::loopback_up(host)?;
         host.sysctl("net/ipv6/conf/all/disable_ipv6", &0)?;

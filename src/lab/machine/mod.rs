@@ -32,6 +32,7 @@ mod taps;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -61,6 +62,7 @@ pub struct Forwarder {
     waker: OwnedFd,
     thread: Option<JoinHandle<()>>,
     counters: Arc<Mutex<Counters>>,
+    severed: Arc<AtomicBool>,
 }
 
 impl Forwarder {
@@ -72,7 +74,7 @@ impl Forwarder {
         stages: Vec<Stage>,
         capture: Option<&Capture>,
     ) -> Result<Self, LabError> {
-        let host = namespace.host();
+        let host = namespace.place();
         let failed = |call| move |source| LabError::Call { call, host, source };
         // The namespace's own kernel is to say nothing: neighbour and router discovery above all. Where there is no
         // IPv6 there is nothing to be switched off.
@@ -91,12 +93,26 @@ impl Forwarder {
         let (stop, waker) = run::stopper().map_err(failed("eventfd"))?;
         let counters = Arc::<Mutex<Counters>>::default();
         let pipeline = pipeline::Pipeline::new(stages, taps, SEED);
-        let runner = run::Runner { left, right, pipeline, clock, stop, counters: Arc::clone(&counters) };
+        let severed = Arc::<AtomicBool>::default();
+        let runner = run::Runner {
+            left,
+            right,
+            pipeline,
+            clock,
+            stop,
+            counters: Arc::clone(&counters),
+            severed: Arc::clone(&severed),
+        };
         let thread = std::thread::Builder::new()
             .name("lab forwarder".into())
             .spawn(move || runner.run())
             .map_err(failed("starting a thread"))?;
-        Ok(Self { waker, thread: Some(thread), counters })
+        Ok(Self { waker, thread: Some(thread), counters, severed })
+    }
+
+    /// Cuts the cable on the right, or mends it: while it is cut, frames are lost there in both directions.
+    pub(super) fn sever(&self, cut: bool) {
+        self.severed.store(cut, Ordering::Relaxed);
     }
 
     /// What became of the frames so far; the last few may not be counted yet.
@@ -117,7 +133,7 @@ impl Drop for Forwarder {
 /// Makes the kernel finish its packets before they leave `interface`: with offload, a veth end passes on segments of
 /// up to 64 KiB whose checksums are only begun, and relies on the receiver's kernel to know.
 pub(super) fn offload_off(namespace: &Namespace, interface: &'static str) -> Result<(), LabError> {
-    let host = namespace.host();
+    let host = namespace.place();
     for (command, call) in OFFLOADS {
         let done = namespace.call(move || sys::ethtool_off(interface, command))?;
         done.map_err(|source| LabError::Call { call, host, source })?;

@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -35,6 +36,8 @@ pub(super) struct Runner {
     /// Readable when it is time to stop.
     pub(super) stop: OwnedFd,
     pub(super) counters: Arc<Mutex<Counters>>,
+    /// Whether the cable on the right is cut.
+    pub(super) severed: Arc<AtomicBool>,
 }
 
 impl Runner {
@@ -57,6 +60,7 @@ impl Runner {
 
     /// Takes in what has come on the side that frames in `direction` come from. Says whether there may be more.
     fn receive(&mut self, now: u64, direction: Direction) -> bool {
+        let cut = direction == Direction::Inbound && self.severed.load(Ordering::Relaxed);
         let port = if direction == Direction::Outbound { &mut self.left } else { &mut self.right };
         for _ in 0..BATCH {
             let mut frame = self.pipeline.outlet().buffer();
@@ -71,6 +75,7 @@ impl Runner {
                     outlet.counters.overrun += 1;
                     outlet.recycle(frame);
                 }
+                Received::Frame if cut => outlet.recycle(frame),
                 Received::Frame => {
                     match direction {
                         Direction::Outbound => outlet.counters.left_in += 1,
@@ -87,6 +92,9 @@ impl Runner {
     fn send(&mut self, direction: Direction) {
         let port = if direction == Direction::Outbound { &self.right } else { &self.left };
         let mut frames = std::mem::take(self.pipeline.leaving(direction));
+        if direction == Direction::Outbound && self.severed.load(Ordering::Relaxed) {
+            frames.clear();
+        }
         if frames.is_empty() {
             return;
         }

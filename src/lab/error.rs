@@ -103,6 +103,14 @@ pub enum LabError {
     /// There is no NAT on this lab's path.
     #[error("this lab has no NAT whose timeout could be set: build it with LabBox::Nat")]
     NoNat,
+    /// The services of the lab's server could not be started.
+    #[error("cannot {what} on the lab's server: {source}")]
+    FarSide {
+        /// What was to be done.
+        what: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// A thread of the lab has ended.
     #[error("the thread that holds the lab's {host} has ended: build a new lab")]
     Gone {

@@ -34,10 +34,12 @@ mod cable;
 mod conntrack;
 mod contain;
 mod error;
+pub mod far_side;
 mod namespace;
 mod permit;
 mod process;
 pub mod relay;
+pub mod signals;
 mod spec;
 mod sys;
 
@@ -47,6 +49,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use error::LabError;
+pub use far_side::FarSide;
 pub use permit::{allowed, prepare};
 pub use process::{Process, find};
 pub use spec::{Host, LabBox, LabSpec};

@@ -34,7 +34,7 @@ fn rule(lab: &Lab, rule: &str) {
     for line in ["add table ip test", chain, &format!("add rule ip test forward {rule}")] {
         let mut nft = Command::new("nft");
         nft.args(line.split_whitespace());
-        let status = lab.command_in(Host::Router, nft).unwrap().wait().unwrap();
+        let status = lab.command_in(Host::Hop(0), nft).unwrap().wait().unwrap();
         assert!(status.success(), "nft {line}: {status}");
     }
 }
@@ -42,7 +42,7 @@ fn rule(lab: &Lab, rule: &str) {
 fn no_rules(lab: &Lab) {
     let mut nft = Command::new("nft");
     nft.args(["delete", "table", "ip", "test"]);
-    assert!(lab.command_in(Host::Router, nft).unwrap().wait().unwrap().success());
+    assert!(lab.command_in(Host::Hop(0), nft).unwrap().wait().unwrap().success());
 }
 
 /// A reflector on the lab's server, in a thread that ends with the lab's test.

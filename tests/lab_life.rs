@@ -7,8 +7,8 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use idlescope::lab::{Host, Lab, LabSpec};
-use support::boxes::{HaProxy, Nginx};
-use support::talk::{connect, echo_server, hears, say};
+use support::boxes::Nginx;
+use support::talk::{connect, hears, say};
 use support::traces::{exists, inhabited, inodes, links};
 use support::{clock, harness, programs};
 
@@ -44,7 +44,7 @@ fn a_program_runs_inside_and_ends_with_the_lab() {
     let lab = Lab::build(&LabSpec::nat(MEMORY)).unwrap();
     let mut command = Command::new("cat");
     command.arg("/proc/self/net/dev");
-    let done = programs::start(&lab, Host::Router, command).finish(Duration::from_secs(5));
+    let done = programs::start(&lab, Host::Hop(0), command).finish(Duration::from_secs(5));
     assert_eq!(done.code(), 0);
     assert!(done.stdout.contains("to-client:") && done.stdout.contains("to-server:"), "{}", done.stdout);
     let missing = lab.command_in(Host::Client, Command::new("/does/not/exist")).unwrap_err();
@@ -57,21 +57,31 @@ fn a_program_runs_inside_and_ends_with_the_lab() {
 }
 
 fn a_dropped_lab_leaves_no_namespace_and_no_program() {
-    let lab = Lab::build(&LabSpec::nat(MEMORY)).unwrap();
-    let (echo, _ends) = echo_server(&lab, 4003);
-    let haproxy = HaProxy::both(echo, MEMORY).start(&lab);
-    let (inodes, program) = (inodes(&lab), haproxy.id());
-    drop(haproxy);
-    assert!(!exists(program));
-    assert!(!inhabited(&inodes).is_empty());
+    let lab = Lab::build(&with_programs()).unwrap();
+    let (inodes, programs) = (inodes(&lab), programs_of(&lab));
+    assert_eq!(programs.len(), BOXES.len());
+    assert!(programs.iter().all(|id| exists(*id)));
+    assert_eq!(inhabited(&inodes).len(), inodes.len());
     drop(lab);
+    assert!(!programs.iter().any(|id| exists(*id)));
     assert_eq!(inhabited(&inodes), Vec::<String>::new());
+}
+
+/// A box of every program.
+const BOXES: [&str; 5] = ["haproxy", "nginx", "nginx-stream", "stunnel", "passt"];
+
+fn with_programs() -> LabSpec {
+    LabSpec::through(BOXES).unwrap()
+}
+
+fn programs_of(lab: &Lab) -> Vec<u32> {
+    lab.programs().map(|(_, id)| id).collect()
 }
 
 fn a_killed_lab_leaves_nothing_however_often() {
     let before = links();
     // A user namespace in which few network namespaces may exist at a time: what is left behind is missing later.
-    let mut nursery = harness::role_after("echo 5 > /proc/sys/user/max_net_namespaces", "-Ur", "nursery");
+    let mut nursery = harness::role_after("echo 9 > /proc/sys/user/max_net_namespaces", "-Ur", "nursery");
     // What is killed cannot clear away the folders of its boxes; this one goes with the test.
     let folder = tempfile::tempdir().unwrap();
     let done = nursery.env("TMPDIR", folder.path()).stdin(Stdio::null()).output().unwrap();
@@ -87,16 +97,16 @@ fn role_nursery() {
         let mut holder = None;
         let built = clock::wait_until(TAKEN_APART, || {
             let (child, said) = hold();
-            assert!(said.starts_with("holding") || said.contains("user.max_net_namespaces is 5"), "{said}");
+            assert!(said.starts_with("holding") || said.contains("user.max_net_namespaces is 9"), "{said}");
             holder = said.starts_with("holding").then_some((child, said));
             holder.is_some()
         });
         assert!(built, "the killed labs' namespaces are still there");
         let (mut child, said) = holder.unwrap();
         let mut words = said.split_whitespace().skip(1);
-        let programs: Vec<u32> = words.by_ref().take(3).map(|id| id.parse().unwrap()).collect();
+        let programs: Vec<u32> = words.by_ref().take(BOXES.len() + 2).map(|id| id.parse().unwrap()).collect();
         let inodes: Vec<String> = words.map(str::to_owned).collect();
-        assert_eq!(inhabited(&inodes).len(), 3, "{said}");
+        assert_eq!(inhabited(&inodes).len(), BOXES.len() + 2, "{said}");
         assert!(programs.iter().all(|id| exists(*id)), "{said}");
         child.kill().unwrap();
         child.wait().unwrap();
@@ -120,15 +130,16 @@ fn hold() -> (Child, String) {
 
 /// Holds a lab with programs in it until it is killed, or its starter ends.
 fn role_hold() {
-    let lab = match Lab::build(&LabSpec::nat(MEMORY)) {
+    let lab = match Lab::build(&with_programs()) {
         Ok(lab) => lab,
         Err(error) => return println!("{error}"),
     };
-    let (echo, _ends) = echo_server(&lab, 4004);
-    let haproxy = HaProxy::both(echo, MEMORY).start(&lab);
     let nginx = Nginx { keepalive: MEMORY }.start(&lab);
     let sleeper = lab.command_in(Host::Client, sleep()).unwrap();
-    println!("holding {} {} {} {}", haproxy.id(), nginx.id(), sleeper.id(), inodes(&lab).join(" "));
+    let mut ids = programs_of(&lab);
+    ids.extend([nginx.id(), sleeper.id()]);
+    let ids: Vec<String> = ids.iter().map(u32::to_string).collect();
+    println!("holding {} {}", ids.join(" "), inodes(&lab).join(" "));
     let _ = std::io::stdin().read(&mut [0]);
 }
 

@@ -7,8 +7,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use idlescope::lab::{Host, Lab, LabBox, LabError, LabSpec};
-use support::boxes::{HaProxy, Nginx, NginxStream};
+use idlescope::lab::{Host, Lab, LabError, LabSpec};
+use support::boxes::Nginx;
 use support::talk::{connect, connect_to, dial, echo_server, hears, hears_nothing, is_reset, say};
 use support::traces::inodes;
 use support::{clock, harness};
@@ -21,7 +21,11 @@ const TOO_LONG: Duration = Duration::from_millis(2600);
 const IN_TIME: Duration = Duration::from_millis(1200);
 
 fn nat(loose: bool) -> Lab {
-    Lab::build(&LabSpec { middlebox: LabBox::Nat { timeout: MEMORY, loose }, ipv6: false }).unwrap()
+    through(&format!("nat,timeout={}s,loose={}", MEMORY.as_secs(), if loose { "yes" } else { "no" }))
+}
+
+fn through(one: &str) -> Lab {
+    Lab::build(&LabSpec::through([one]).unwrap()).unwrap()
 }
 
 fn plain() -> Lab {
@@ -122,18 +126,18 @@ fn traffic_in_time_keeps_a_connection_alive() {
 
 fn the_timeout_of_a_living_lab_can_be_changed() {
     let lab = nat(true);
-    lab.set_timeout(Duration::from_mins(1)).unwrap();
+    lab.set_timeout(Host::Hop(0), Duration::from_mins(1)).unwrap();
     let (client, server) = connect(&lab);
     clock::wait(TOO_LONG);
     say(&server, b"push");
     hears(&client, b"push");
-    lab.set_timeout(Duration::from_secs(1)).unwrap();
+    lab.set_timeout(Host::Hop(0), Duration::from_secs(1)).unwrap();
     say(&server, b"push");
     hears(&client, b"push");
     clock::wait(Duration::from_millis(1600));
     say(&server, b"push");
     is_reset(&server);
-    assert!(matches!(plain().set_timeout(MEMORY), Err(LabError::NoNat)));
+    assert!(matches!(plain().set_timeout(Host::Hop(0), MEMORY), Err(LabError::NoTimeout { .. })));
 }
 
 fn a_cut_of_three_seconds_delays_what_is_said_and_forgets_nothing() {
@@ -218,10 +222,9 @@ fn assert_about(measured: Duration, expected: Duration) {
 }
 
 fn haproxy_closes_both_sides_of_an_idle_connection_on_time() {
-    let lab = plain();
+    let lab = through("haproxy,timeout=2s");
     let (echo, ends) = echo_server(&lab, 4001);
-    let haproxy = HaProxy::both(echo, MEMORY).start(&lab);
-    let client = dial(&lab, haproxy.address).unwrap();
+    let client = dial(&lab, echo).unwrap();
     say(&client, b"ping");
     hears(&client, b"ping");
     let last_word = clock::now();
@@ -244,10 +247,9 @@ fn nginx_closes_an_idle_connection_on_time() {
 }
 
 fn nginx_as_a_proxy_closes_an_idle_connection_on_time() {
-    let lab = plain();
-    let (echo, _ends) = echo_server(&lab, 4002);
-    let nginx = NginxStream { to: echo, timeout: MEMORY }.start(&lab);
-    let client = dial(&lab, nginx.address).unwrap();
+    let lab = through("nginx-stream,timeout=2s");
+    let (echo, _ends) = echo_server(&lab, 7);
+    let client = dial(&lab, echo).unwrap();
     say(&client, b"ping");
     hears(&client, b"ping");
     assert_about(closed_after(&client, clock::now()), MEMORY);

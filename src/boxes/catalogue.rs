@@ -90,7 +90,62 @@ pub struct BoxError {
 
 /// Every kind of box, in the order of the documentation.
 pub fn entries() -> &'static [Entry] {
-    &[]
+    use Takes::{Duration as D, Word};
+    const YES_NO: Takes = Word(&["yes", "no"]);
+    const fn p(name: &'static str, takes: Takes, default: Option<&'static str>) -> Parameter {
+        Parameter { name, about: "", takes, default }
+    }
+    const fn e(name: &'static str, kind: Kind, parameters: &'static [Parameter]) -> Entry {
+        Entry { name, about: "", like: "", parameters, kind }
+    }
+    const T: Parameter = p("timeout", D, Some("5d"));
+    &const {
+        [
+            e(
+                "nat",
+                Kind::Kernel,
+                &const {
+                    [
+                        T,
+                        p("loose", YES_NO, Some("yes")),
+                        p("random", YES_NO, Some("no")),
+                        p("invalid", Word(&["pass", "drop"]), Some("pass")),
+                        p("inbound", Word(&["answer", "drop"]), Some("answer")),
+                        p("new", Word(&["any", "syn"]), Some("any")),
+                    ]
+                },
+            ),
+            e(
+                "firewall",
+                Kind::Kernel,
+                &const {
+                    [
+                        T,
+                        p("loose", YES_NO, Some("yes")),
+                        p("new", Word(&["any", "syn"]), Some("any")),
+                        p("reject", Word(&["no", "reset", "icmp"]), Some("no")),
+                    ]
+                },
+            ),
+            e(
+                "haproxy",
+                Kind::Program,
+                &const {
+                    [
+                        p("timeout", D, Some("1m")),
+                        p("client", D, None),
+                        p("server", D, None),
+                        p("tunnel", D, None),
+                        p("ending", Word(&["close", "nolinger", "silent-drop"]), Some("close")),
+                    ]
+                },
+            ),
+            e("nginx", Kind::Program, &const { [p("timeout", D, Some("1m"))] }),
+            e("nginx-stream", Kind::Program, &const { [p("timeout", D, Some("10m"))] }),
+            e("stunnel", Kind::Program, &const { [p("timeout", D, Some("12h"))] }),
+            e("passt", Kind::Program, &[]),
+        ]
+    }
 }
 
 impl BoxSpec {
@@ -134,7 +189,25 @@ impl BoxSpec {
 impl FromStr for BoxSpec {
     type Err = BoxError;
     fn from_str(text: &str) -> Result<Self, BoxError> {
-        Err(BoxError { message: format!("there is no box `{text}`") })
+        let error = |message: String| BoxError { message };
+        let mut parts = text.split(',');
+        let name = parts.next().unwrap_or_default();
+        let entry = entries().iter().find(|entry| entry.name == name);
+        let entry = entry.ok_or_else(|| error(format!("there is no box `{name}`")))?;
+        let set: Vec<(&str, &str)> = parts.filter_map(|part| part.split_once('=')).collect();
+        let mut values = Vec::new();
+        for parameter in entry.parameters {
+            let own = set.iter().find(|(name, _)| *name == parameter.name).map(|(_, value)| *value);
+            let Some(written) = own.or(parameter.default) else { continue };
+            let value = match parameter.takes {
+                Takes::Duration => Value::Duration(
+                    crate::model::duration::parse(written).map_err(|why| error(format!("{name}: {written}: {why}")))?,
+                ),
+                _ => Value::Text(written.to_owned()),
+            };
+            values.push((parameter.name, value));
+        }
+        Ok(Self { name: entry.name, values })
     }
 }
 

@@ -21,7 +21,7 @@ pub mod tcp_info;
 pub use clock::Clock;
 pub use error::EngineError;
 pub use kernel::{EngineConfig, KernelEngine};
-pub use limits::ensure_file_limit;
+pub use limits::{ensure_file_limit, raise_file_limit};
 pub use reflector::{Limits, Reflector, ServeConfig, ServeError, ServeStats};
 pub use resolve::{Family, ResolveError, resolve};
 

@@ -1,46 +1,60 @@
 //! Cables between namespaces: veth pairs, addresses, routes, and the cut of a cable.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use futures::TryStreamExt;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
-use rtnetlink::{Error, Handle, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::packet_route::link::{InfoData, InfoVeth};
+use rtnetlink::packet_route::route::RouteScope;
+use rtnetlink::{Error, Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
 use super::error::LabError;
+use super::layout::{Address, PREFIX_V4, PREFIX_V6, Route, Side};
 use super::namespace::Namespace;
 
+/// A hardware address.
+pub(super) type Mac = [u8; 6];
 /// A hardware address that nobody has: locally administered, unicast.
-const NOBODY: [u8; 6] = [0x02, 0, 0, 0, 0, 0x01];
-/// All networks of the lab are this long in IPv4,
-const PREFIX_V4: u8 = 24;
-/// and this long in IPv6.
-const PREFIX_V6: u8 = 64;
+const NOBODY: Mac = [0x02, 0, 0, 0, 0, 0x01];
 
-/// One end of a cable: an interface with its addresses.
+/// The interface of client and server.
+pub(super) const ETH0: &str = "eth0";
+/// A hop's interface on the client's side.
+pub(super) const TO_CLIENT: &str = "to-client";
+/// A hop's interface on the server's side.
+pub(super) const TO_SERVER: &str = "to-server";
+/// A forwarder's interface on the client's side.
+pub(super) const LEFT: &str = "left";
+/// A forwarder's interface on the server's side.
+pub(super) const RIGHT: &str = "right";
+
+/// One end of a cable.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct End {
     /// Name of the interface.
     pub(super) interface: &'static str,
-    /// Its IPv4 address.
-    pub(super) v4: Ipv4Addr,
-    /// Its IPv6 address, in a lab that has IPv6.
-    pub(super) v6: Option<Ipv6Addr>,
+    /// Its hardware address.
+    pub(super) mac: Mac,
+    /// Its own addresses; `None`: it has none, somebody reads and writes its frames.
+    pub(super) address: Option<Address>,
 }
 
-impl End {
-    /// All addresses of this end.
-    fn addresses(self) -> impl Iterator<Item = IpAddr> {
-        [Some(IpAddr::V4(self.v4)), self.v6.map(IpAddr::V6)].into_iter().flatten()
-    }
+/// The hardware address of the end of a cable on one of its sides, as the cables are counted from the client: locally
+/// administered, and easy to tell apart in a capture.
+pub(super) const fn mac(cable: u8, side: Side) -> Mac {
+    [0x02, 0x77, 0, 0, cable, side as u8 + 1]
 }
 
 /// Lays a cable between two namespaces, gives both ends their addresses and switches them on.
 pub(super) fn lay((near, here): (&Namespace, End), (far, there): (&Namespace, End)) -> Result<(), LabError> {
     let far_fd = far.raw_fd();
     near.netlink("lay a veth pair", move |handle| async move {
-        handle.link().add(LinkVeth::new(here.interface, there.interface).build()).execute().await?;
-        let peer = index(&handle, there.interface).await?;
-        handle.link().set(LinkUnspec::new_with_index(peer).setns_by_fd(far_fd).build()).execute().await
+        let unspecified = LinkMessageBuilder::<LinkUnspec>::new;
+        let peer = unspecified().name(there.interface).address(there.mac.to_vec()).setns_by_fd(far_fd).build();
+        let pair = LinkVeth::new(here.interface, there.interface)
+            .address(here.mac.to_vec())
+            .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
+        handle.link().add(pair.build()).execute().await
     })?;
     plug_in(near, here)?;
     plug_in(far, there)
@@ -49,7 +63,7 @@ pub(super) fn lay((near, here): (&Namespace, End), (far, there): (&Namespace, En
 fn plug_in(host: &Namespace, end: End) -> Result<(), LabError> {
     host.netlink("set up an address", move |handle| async move {
         let index = index(&handle, end.interface).await?;
-        for address in end.addresses() {
+        for address in end.address.into_iter().flat_map(Address::all) {
             let prefix = if address.is_ipv4() { PREFIX_V4 } else { PREFIX_V6 };
             let mut request = handle.address().add(index, address, prefix);
             // Nobody else is on the cable: do not wait a second for duplicate address detection.
@@ -68,14 +82,54 @@ pub(super) fn loopback_up(host: &Namespace) -> Result<(), LabError> {
     })
 }
 
-/// Sends everything that `host` has no other route for to `gateway`.
-pub(super) fn default_route(host: &Namespace, gateway: End) -> Result<(), LabError> {
-    host.netlink("add a default route", move |handle| async move {
-        let v4 = RouteMessageBuilder::<Ipv4Addr>::new().gateway(gateway.v4).build();
-        handle.route().add(v4).execute().await?;
-        if let Some(address) = gateway.v6 {
-            let v6 = RouteMessageBuilder::<Ipv6Addr>::new().gateway(address).build();
-            handle.route().add(v6).execute().await?;
+/// Adds routes; `interfaces` are the host's to the left and to the right.
+pub(super) fn route(host: &Namespace, routes: Vec<Route>, interface: &'static str) -> Result<(), LabError> {
+    host.netlink("add a route", move |handle| async move {
+        for route in routes {
+            let (network, through) = match route {
+                Route::Default(through) => (None, Some(through)),
+                Route::Through(network, through) => (Some(network), Some(through)),
+                Route::Direct(network, _) => (Some(network), None),
+            };
+            let mut v4 = RouteMessageBuilder::<Ipv4Addr>::new();
+            let mut v6 = RouteMessageBuilder::<Ipv6Addr>::new();
+            if let Some(network) = network {
+                v4 = v4.destination_prefix(start_v4(network.v4), PREFIX_V4);
+                v6 = v6.destination_prefix(network.v6.map_or(Ipv6Addr::UNSPECIFIED, start_v6), PREFIX_V6);
+            }
+            if let Some(through) = through {
+                v4 = v4.gateway(through.v4);
+                v6 = v6.gateway(through.v6.unwrap_or(Ipv6Addr::UNSPECIFIED));
+            } else {
+                let index = index(&handle, interface).await?;
+                v4 = v4.output_interface(index).scope(RouteScope::Link);
+                v6 = v6.output_interface(index);
+            }
+            handle.route().add(v4.build()).execute().await?;
+            if network.or(through).is_some_and(|address| address.v6.is_some()) {
+                handle.route().add(v6.build()).execute().await?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The first address of the network that this one is in.
+fn start_v4(address: Ipv4Addr) -> Ipv4Addr {
+    Ipv4Addr::from_bits(address.to_bits() & !0 << (32 - PREFIX_V4))
+}
+
+/// The same in IPv6.
+fn start_v6(address: Ipv6Addr) -> Ipv6Addr {
+    Ipv6Addr::from_bits(address.to_bits() & !0 << (128 - PREFIX_V6))
+}
+
+/// Tells `host` the hardware address of a neighbour that nobody answers for.
+pub(super) fn pin(host: &Namespace, interface: &'static str, peer: Address, mac: Mac) -> Result<(), LabError> {
+    host.netlink("set up a neighbour", move |handle| async move {
+        let index = index(&handle, interface).await?;
+        for address in peer.all() {
+            handle.neighbours().add(index, address).link_layer_address(&mac).replace().execute().await?;
         }
         Ok(())
     })
@@ -86,21 +140,15 @@ pub(super) fn default_route(host: &Namespace, gateway: End) -> Result<(), LabErr
 /// Not by switching the interface off, as one would at a desk: that makes Linux forget every connection it
 /// masquerades over it (`masq_device_event` in `net/netfilter/nf_nat_masquerade.c`), drops IPv6 addresses and tells the
 /// hosts, while a cut somewhere in a network tells nobody anything.
-pub(super) fn cut(host: &Namespace, interface: &'static str, peer: End) -> Result<(), LabError> {
-    host.netlink("cut the cable", move |handle| async move {
-        let index = index(&handle, interface).await?;
-        for address in peer.addresses() {
-            handle.neighbours().add(index, address).link_layer_address(&NOBODY).replace().execute().await?;
-        }
-        Ok(())
-    })
+pub(super) fn cut(host: &Namespace, interface: &'static str, peer: Address) -> Result<(), LabError> {
+    pin(host, interface, peer, NOBODY)
 }
 
 /// Mends what [`cut`] has cut; the hosts find each other again with the next packet.
-pub(super) fn mend(host: &Namespace, interface: &'static str, peer: End) -> Result<(), LabError> {
+pub(super) fn mend(host: &Namespace, interface: &'static str, peer: Address) -> Result<(), LabError> {
     host.netlink("mend the cable", move |handle| async move {
         let index = index(&handle, interface).await?;
-        for address in peer.addresses() {
+        for address in peer.all() {
             let entry = handle.neighbours().add(index, address).message_mut().clone();
             match handle.neighbours().del(entry).execute().await {
                 // It was not cut: mending is then nothing to do.

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::Host;
+use super::spec::{Host, Place};
 
 /// Why there is no lab. One clear line each: what was forbidden or failed, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -27,19 +27,27 @@ pub enum LabError {
         /// How many threads the process has.
         threads: usize,
     },
-    /// The program that sets up the kernel's NAT is not installed.
+    /// A program that the lab needs is not installed.
     #[error(
-        "`nft` is not installed: it sets up the lab's NAT; install the package `nftables` \
-         (Debian, Ubuntu: sudo apt-get install nftables; Fedora: sudo dnf install nftables; \
-         Alpine: apk add nftables; Arch: pacman -S nftables)"
+        "`{program}` is not installed: it {does}; install the package `{package}` \
+         (Debian, Ubuntu: sudo apt-get install {package}; elsewhere the package is called alike)"
     )]
-    NftMissing,
+    Missing {
+        /// The program.
+        program: &'static str,
+        /// What it does in the lab.
+        does: &'static str,
+        /// Debian's package that has it.
+        package: &'static str,
+    },
     /// `nft` did not accept the rules, usually because the kernel lacks a part of `nf_tables`.
     #[error(
-        "nft could not set up the NAT in the lab's router: {stderr}; if the kernel lacks NAT, load it as root: \
-         modprobe nft_chain_nat nft_masq nf_conntrack"
+        "nft could not set up the lab's {host}: {stderr}; if the kernel lacks a part of it, load it as root: \
+         modprobe nft_chain_nat nft_masq nft_redir nft_reject_inet nf_conntrack"
     )]
     Nft {
+        /// In whose namespace.
+        host: Place,
         /// What `nft` printed.
         stderr: String,
     },
@@ -55,7 +63,7 @@ pub enum LabError {
         /// What was to be written.
         value: String,
         /// In whose namespace.
-        host: Host,
+        host: Place,
         /// What the kernel said.
         source: io::Error,
     },
@@ -67,7 +75,7 @@ pub enum LabError {
         /// What was asked of the kernel.
         what: String,
         /// In whose namespace.
-        host: Host,
+        host: Place,
         /// What the kernel said.
         source: io::Error,
     },
@@ -77,7 +85,7 @@ pub enum LabError {
         /// The call.
         call: &'static str,
         /// In whose namespace.
-        host: Host,
+        host: Place,
         /// What the kernel said.
         source: io::Error,
     },
@@ -87,7 +95,7 @@ pub enum LabError {
         /// The program.
         program: String,
         /// In whose namespace.
-        host: Host,
+        host: Place,
         /// What the kernel said.
         source: io::Error,
     },
@@ -100,9 +108,74 @@ pub enum LabError {
         /// What was asked for.
         asked: Duration,
     },
-    /// There is no NAT on this lab's path.
-    #[error("this lab has no NAT whose timeout could be set: build it with LabBox::Nat")]
-    NoNat,
+    /// A timeout that a program takes in whole seconds only.
+    #[error(
+        "the box `{name}` cannot forget after {asked:?}: it counts in whole seconds ({setting}), take 1 s to 2147483 s"
+    )]
+    WholeSeconds {
+        /// The box.
+        name: &'static str,
+        /// Its setting.
+        setting: &'static str,
+        /// What was asked for.
+        asked: Duration,
+    },
+    /// There is no timeout of the kernel's to be changed there.
+    #[error("the lab's {host} is no NAT or firewall of the kernel's (`nat`, `firewall`): it has no timeout to be set")]
+    NoTimeout {
+        /// Where.
+        host: Host,
+    },
+    /// A box of the kernel's without a timeout.
+    #[error("the box `{name}` needs a timeout: write {name},timeout=5s")]
+    NoTimeoutGiven {
+        /// The box.
+        name: &'static str,
+    },
+    /// A box for which nothing is there that could run in a lab.
+    #[error(
+        "the box `{name}` cannot be put into a lab: it is neither a real box that the lab knows nor a state machine"
+    )]
+    NoMachine {
+        /// The box.
+        name: &'static str,
+    },
+    /// More hops than can be numbered.
+    #[error("a lab of {asked} hops cannot be built: take {most} at most")]
+    TooManyHops {
+        /// How many were asked for.
+        asked: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// Nothing can run there.
+    #[error("nothing can run on the lab's {host}: {why}")]
+    NoHost {
+        /// Where something was to run.
+        host: Host,
+        /// Why it cannot.
+        why: &'static str,
+    },
+    /// A program that is a box has ended, or does not begin to listen.
+    #[error("`{program}` in the lab's {host} {what}: {stderr}")]
+    Program {
+        /// The program.
+        program: &'static str,
+        /// In whose namespace.
+        host: Place,
+        /// What became of it.
+        what: String,
+        /// What it printed.
+        stderr: String,
+    },
+    /// A file that the lab needs could not be written.
+    #[error("cannot write {path}: {source}")]
+    File {
+        /// Which.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The services of the lab's server could not be started.
     #[error("cannot {what} on the lab's server: {source}")]
     FarSide {
@@ -115,6 +188,6 @@ pub enum LabError {
     #[error("the thread that holds the lab's {host} has ended: build a new lab")]
     Gone {
         /// Whose thread.
-        host: Host,
+        host: Place,
     },
 }

@@ -70,7 +70,7 @@ impl FarSide {
                 }
             });
         });
-        ready.recv().map_err(|_| LabError::Gone { host: Host::Server })??;
+        ready.recv().map_err(|_| LabError::Gone { host: Host::Server.into() })??;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }

@@ -1,15 +1,18 @@
 //! Paths built on this machine, without root, from the kernel's own parts.
 //!
 //! ```text
-//!   client ──────────────────── router ──────────────────── server
-//!   10.77.1.2   10.77.1.1 = to-client   to-server = 10.77.2.1   10.77.2.2
-//!   fd1d:1e5c:77:1::2      …:1::1         …:2::1      …:2::2
+//!   client ────────────── hop 1 ─────────── hop 2 ────────────── server
+//!   10.77.1.2    10.77.1.1 10.77.3.1   10.77.3.2 10.77.2.1    10.77.2.2
+//!   fd1d:1e5c:77:1::2  …:1::1 …:3::1      …:3::2 …:2::1         …:2::2
 //! ```
 //!
-//! Three network namespaces with veth pairs between them, and on the router the box that the [`LabSpec`] asks for:
-//! nothing, or the kernel's real NAT. Everything lives in threads and file descriptors of this process, has no name
-//! anywhere, and so is gone with the process, `kill -9` included. Nothing of the host's own network is touched, and no
-//! packet leaves the lab.
+//! What is on the way is a [`Chain`](crate::boxes::Chain), the same that the simulation runs in virtual time: routers,
+//! the kernel's own NAT and firewall, programs that connections run through, and boxes and links that are state
+//! machines of ours. Client and server have the same addresses in every lab.
+//!
+//! Every host is a network namespace, joined to its neighbours by veth pairs. Everything lives in threads and file
+//! descriptors of this process, has no name anywhere, and so is gone with the process, `kill -9` included. Nothing of
+//! the host's own network is touched, and no packet leaves the lab.
 //!
 //! An ordinary user's lab lives in a user namespace, which only a process with a single thread may enter: build the
 //! lab, or call [`prepare`], first thing in `main`. Root may build labs at any time and from any thread. Where
@@ -17,10 +20,9 @@
 //!
 //! ```no_run
 //! use std::net::{TcpListener, TcpStream};
-//! use std::time::Duration;
 //! use idlescope::lab::{Host, Lab, LabSpec};
 //!
-//! let lab = Lab::build(&LabSpec::nat(Duration::from_secs(5)))?;
+//! let lab = Lab::build(&LabSpec::through(["router", "nat,timeout=5s"])?)?;
 //! let address = (lab.address(Host::Server), 7133);
 //! // A socket stays in the namespace it was made in, so it may be handed out.
 //! let listener = lab.run_in(Host::Server, move || TcpListener::bind(address)).join().unwrap()?;
@@ -30,14 +32,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod build;
 mod cable;
-mod conntrack;
 mod contain;
 mod error;
 pub mod far_side;
+mod frames;
+mod layout;
 mod namespace;
+mod netfilter;
 mod permit;
 mod process;
+mod programs;
+mod real;
 pub mod relay;
 pub mod signals;
 mod spec;
@@ -52,62 +59,28 @@ pub use error::LabError;
 pub use far_side::FarSide;
 pub use permit::{allowed, prepare};
 pub use process::{Process, find};
-pub use spec::{Host, LabBox, LabSpec};
+pub use spec::{Host, LabSpec, Place};
 
+use layout::{Address, Layout, Part, Side};
 use namespace::Namespace;
-use spec::{CLIENT, Plug, SERVER, TO_CLIENT, TO_SERVER};
+use programs::Running;
+use real::Real;
 
 /// A path between two hosts of this machine's own. See the [module](self).
 #[derive(Debug)]
 pub struct Lab {
     spec: LabSpec,
-    client: Namespace,
-    router: Namespace,
-    server: Namespace,
+    layout: Layout,
+    /// Programs that are boxes, each with its hop. They end before the namespaces do.
+    programs: Vec<(u8, Running)>,
+    /// Of the client, of what is on the way, and of the server.
+    namespaces: Vec<Namespace>,
 }
 
 impl Lab {
-    /// Builds a lab, which takes less than 0.1 s. See the [module](self) for who may do so when.
+    /// Builds a lab, which takes less than 0.3 s. See the [module](self) for who may do so when.
     pub fn build(spec: &LabSpec) -> Result<Self, LabError> {
-        // What can be known beforehand is checked before this process changes.
-        if let LabBox::Nat { timeout, .. } = spec.middlebox {
-            conntrack::whole_seconds(timeout)?;
-            conntrack::nft()?;
-        }
-        permit::prepare()?;
-        let lab = Self {
-            spec: *spec,
-            client: Namespace::new(Host::Client)?,
-            router: Namespace::new(Host::Router)?,
-            server: Namespace::new(Host::Server)?,
-        };
-        lab.wire()?;
-        Ok(lab)
-    }
-
-    fn wire(&self) -> Result<(), LabError> {
-        let Self { spec, client, router, server } = self;
-        let end = |plug: Plug| plug.end(spec.ipv6);
-        for host in [client, router, server] {
-            cable::loopback_up(host)?;
-            if spec.ipv6 {
-                // A host that has IPv6 switched off passes that on to new namespaces.
-                host.sysctl("net/ipv6/conf/all/disable_ipv6", &0)?;
-                host.sysctl("net/ipv6/conf/default/disable_ipv6", &0)?;
-            }
-        }
-        router.sysctl("net/ipv4/ip_forward", &1)?;
-        if spec.ipv6 {
-            router.sysctl("net/ipv6/conf/all/forwarding", &1)?;
-        }
-        cable::lay((router, end(TO_CLIENT)), (client, end(CLIENT)))?;
-        cable::lay((router, end(TO_SERVER)), (server, end(SERVER)))?;
-        cable::default_route(client, end(TO_CLIENT))?;
-        match spec.middlebox {
-            LabBox::None => cable::default_route(server, end(TO_SERVER)),
-            // Behind a NAT the server cannot know the client's network.
-            LabBox::Nat { timeout, loose } => conntrack::masquerade(router, TO_SERVER.interface, timeout, loose),
-        }
+        build::build(spec)
     }
 
     /// What this lab is.
@@ -115,72 +88,98 @@ impl Lab {
         &self.spec
     }
 
-    /// The IPv4 address of `host`; of the router, the one on the client's side.
+    /// How many hops it has, machines included.
+    pub fn hops(&self) -> u8 {
+        self.layout.hops()
+    }
+
+    /// The IPv4 address of `host`; of a hop, the one on the client's side.
+    ///
+    /// # Panics
+    ///
+    /// Where the lab has no such hop.
     pub fn address(&self, host: Host) -> IpAddr {
-        IpAddr::V4(Self::plug(host).end(false).v4)
+        IpAddr::V4(self.addresses(host).v4)
     }
 
     /// The IPv6 address of `host`, in a lab that has IPv6.
+    ///
+    /// # Panics
+    ///
+    /// Where the lab has no such hop.
     pub fn address6(&self, host: Host) -> Option<IpAddr> {
-        Self::plug(host).end(self.spec.ipv6).v6.map(IpAddr::V6)
+        self.addresses(host).v6.map(IpAddr::V6)
     }
 
-    /// The address of the router that the server sees behind a NAT.
+    fn addresses(&self, host: Host) -> Address {
+        if let Host::Hop(hop) = host {
+            assert!(hop < self.hops(), "the lab has {} hops, there is no {host}", self.hops());
+        }
+        self.layout.address(host, Side::Left)
+    }
+
+    /// The address under which the server sees the client: that of the last NAT or proxy on the way, on the server's
+    /// side, or the client's own.
     pub fn outside(&self) -> IpAddr {
-        IpAddr::V4(TO_SERVER.end(false).v4)
+        IpAddr::V4(self.layout.outside().v4)
     }
 
-    const fn plug(host: Host) -> Plug {
-        match host {
-            Host::Client => CLIENT,
-            Host::Router => TO_CLIENT,
-            Host::Server => SERVER,
-        }
+    /// The same in IPv6.
+    pub fn outside6(&self) -> Option<IpAddr> {
+        self.layout.outside().v6.map(IpAddr::V6)
     }
 
-    fn namespace(&self, host: Host) -> &Namespace {
-        match host {
-            Host::Client => &self.client,
-            Host::Router => &self.router,
-            Host::Server => &self.server,
-        }
+    /// The namespace of a host: none for a hop that is a state machine.
+    fn namespace(&self, host: Host) -> Result<&Namespace, LabError> {
+        let found = self.namespaces.iter().find(|namespace| namespace.place() == Place::Host(host));
+        found.ok_or_else(|| {
+            let exists = !matches!(host, Host::Hop(hop) if hop >= self.hops());
+            let why = if exists { "it is a state machine, not a host" } else { "there is no such hop" };
+            LabError::NoHost { host, why }
+        })
     }
 
     /// Runs `f` on a new thread on `host`: every socket and every child process that it makes is there.
     ///
     /// # Panics
     ///
-    /// Where the system refuses a new thread, as [`std::thread::spawn`] does. A thread that may not enter the
-    /// namespace panics itself, which its handle's `join` reports.
+    /// Where there is no such host, or the system refuses a new thread, as [`std::thread::spawn`] does. A thread that
+    /// may not enter the namespace panics itself, which its handle's `join` reports.
     pub fn run_in<T: Send + 'static>(&self, host: Host, f: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        self.namespace(host).spawn(f)
+        self.namespace(host).unwrap_or_else(|error| panic!("{error}")).spawn(f)
     }
 
     /// Starts a program on `host`. It ends with the lab at the latest.
     pub fn command_in(&self, host: Host, command: Command) -> Result<Process, LabError> {
-        Process::start(self.namespace(host), command)
+        Process::start(self.namespace(host)?, command)
     }
 
-    /// Changes after how long the NAT forgets. It counts for each connection from its next packet.
-    pub fn set_timeout(&self, timeout: Duration) -> Result<(), LabError> {
-        match self.spec.middlebox {
-            LabBox::Nat { .. } => conntrack::set_timeout(&self.router, timeout),
-            LabBox::None => Err(LabError::NoNat),
+    /// Changes after how long a NAT or firewall of the kernel's forgets. It counts for each connection from its next
+    /// packet.
+    pub fn set_timeout(&self, host: Host, timeout: Duration) -> Result<(), LabError> {
+        let is_netfilter = |part: &Part| match part {
+            Part::Hop { hop, real: Real::Netfilter(_) } => Host::Hop(*hop) == host,
+            _ => false,
+        };
+        if !self.layout.parts.iter().any(is_netfilter) {
+            return Err(LabError::NoTimeout { host });
         }
+        netfilter::set_timeout(self.namespace(host)?, timeout)
     }
 
-    /// Cuts the cable between router and server: from now on packets are lost there in both directions, silently, and
-    /// nothing that the router remembers is forgotten for it.
+    /// The process ids of the programs that are boxes, each with its hop.
+    pub fn programs(&self) -> impl Iterator<Item = (Host, u32)> {
+        self.programs.iter().map(|(hop, running)| (Host::Hop(*hop), running.id()))
+    }
+
+    /// Cuts the last cable before the server: from now on packets are lost there in both directions, silently, and
+    /// nothing that a box remembers is forgotten for it.
     pub fn cut(&self) -> Result<(), LabError> {
-        let end = |plug: Plug| plug.end(self.spec.ipv6);
-        cable::cut(&self.router, TO_SERVER.interface, end(SERVER))?;
-        cable::cut(&self.server, SERVER.interface, end(TO_SERVER))
+        self.last_cable(|end| cable::cut(end.namespace, end.interface, end.peer))
     }
 
     /// Mends what [`cut`](Self::cut) has cut.
     pub fn mend(&self) -> Result<(), LabError> {
-        let end = |plug: Plug| plug.end(self.spec.ipv6);
-        cable::mend(&self.router, TO_SERVER.interface, end(SERVER))?;
-        cable::mend(&self.server, SERVER.interface, end(TO_SERVER))
+        self.last_cable(|end| cable::mend(end.namespace, end.interface, end.peer))
     }
 }

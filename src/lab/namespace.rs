@@ -14,9 +14,9 @@ use std::thread::{self, JoinHandle};
 use rtnetlink::Handle;
 use rustix::thread::LinkNameSpaceType;
 
-use super::Host;
 use super::error::LabError;
 use super::permit;
+use super::spec::Place;
 use super::sys::{self, Refusal};
 
 /// How often the kernel repeats the FIN of a socket whose program has gone (Documentation/networking/ip-sysctl.rst).
@@ -30,7 +30,7 @@ type Job = Box<dyn FnOnce() + Send>;
 /// A network namespace and the thread that lives in it.
 #[derive(Debug)]
 pub(super) struct Namespace {
-    host: Host,
+    place: Place,
     file: Arc<File>,
     jobs: Option<Sender<Job>>,
     resident: Option<JoinHandle<()>>,
@@ -43,8 +43,9 @@ enum Born {
 }
 
 impl Namespace {
-    /// A new, empty namespace for `host`.
-    pub(super) fn new(host: Host) -> Result<Self, LabError> {
+    /// A new, empty namespace for `place`.
+    pub(super) fn new(place: impl Into<Place>) -> Result<Self, LabError> {
+        let host = place.into();
         let (word, born) = mpsc::channel();
         let (jobs, queue) = mpsc::channel::<Job>();
         let live = move || {
@@ -71,14 +72,14 @@ impl Namespace {
             }
             Born::Alive(file) => Arc::new(file),
         };
-        let namespace = Self { host, file, jobs: Some(jobs), resident: Some(resident) };
+        let namespace = Self { place: host, file, jobs: Some(jobs), resident: Some(resident) };
         namespace.sysctl(ORPHAN_RETRIES, &FEW)?;
         Ok(namespace)
     }
 
     /// Whose namespace this is.
-    pub(super) fn host(&self) -> Host {
-        self.host
+    pub(super) fn place(&self) -> Place {
+        self.place
     }
 
     /// The descriptor's number, for moving a link into this namespace.
@@ -88,7 +89,7 @@ impl Namespace {
 
     /// Runs `job` on the thread that lives here and waits for its answer.
     pub(super) fn call<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, LabError> {
-        let gone = || LabError::Gone { host: self.host };
+        let gone = || LabError::Gone { host: self.place };
         let (word, answer) = mpsc::channel();
         let job: Job = Box::new(move || drop(word.send(job())));
         self.jobs.as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())?;
@@ -127,12 +128,12 @@ impl Namespace {
                 })
             })
         };
-        self.call(talk)?.map_err(|source| LabError::Netlink { what: what.into(), host: self.host, source })
+        self.call(talk)?.map_err(|source| LabError::Netlink { what: what.into(), host: self.place, source })
     }
 
     /// Writes a kernel setting of this namespace, `name` as under `/proc/sys`.
     pub(super) fn sysctl(&self, name: &str, value: &impl ToString) -> Result<(), LabError> {
-        let (path, value, host) = (format!("/proc/sys/{name}"), value.to_string(), self.host);
+        let (path, value, host) = (format!("/proc/sys/{name}"), value.to_string(), self.place);
         self.call(move || {
             std::fs::write(&path, &value).map_err(|source| LabError::Sysctl { path, value, host, source })
         })?

@@ -26,7 +26,7 @@ pub struct Process {
 impl Process {
     /// Starts `command` in `namespace`, from the thread that lives there: the kernel ties the program's life to it.
     pub(super) fn start(namespace: &Namespace, mut command: Command) -> Result<Self, LabError> {
-        let (program, host) = (command.get_program().to_string_lossy().into_owned(), namespace.host());
+        let (program, host) = (command.get_program().to_string_lossy().into_owned(), namespace.place());
         let start = move || {
             let birth = contain::contain(&mut command)?;
             let child = command.spawn()?;

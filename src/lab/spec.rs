@@ -1,94 +1,105 @@
-//! What a lab is to be: its hosts, what is on the way, and the addresses.
+//! What a lab is to be: what is on the way, and who is on it.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::cable::End;
+use crate::boxes::{BoxError, BoxSpec, Chain, Node};
 
 /// A host of the lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Host {
     /// Where the prober runs.
     Client,
-    /// Between them, with the box on it.
-    Router,
+    /// A hop on the way, counted from 0 at the client's side. Hops of our own state machines count, although nothing
+    /// can run on them.
+    Hop(u8),
     /// Where the reflector runs.
     Server,
 }
 
 impl fmt::Display for Host {
+    /// A hop as people count them, from 1: what a TTL of that number ends at.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Client => "client",
-            Self::Router => "router",
-            Self::Server => "server",
-        })
+        match self {
+            Self::Client => f.write_str("client"),
+            Self::Hop(n) => write!(f, "hop {}", u16::from(*n) + 1),
+            Self::Server => f.write_str("server"),
+        }
     }
 }
 
-/// What is on the way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LabBox {
-    /// A plain router, which forgets nothing.
-    #[default]
-    None,
-    /// The kernel's NAT: the server sees the router's address, and has no route to the client.
-    Nat {
-        /// After how long without packets a connection is forgotten; whole seconds.
-        timeout: Duration,
-        /// Whether a packet from the client revives what was forgotten (`nf_conntrack_tcp_loose`, on by default in
-        /// Linux). Without it such a packet leaves with the client's own address, which nobody can answer.
-        loose: bool,
-    },
+/// Something in the lab with a network namespace of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// A host.
+    Host(Host),
+    /// What forwards frames between two hosts by our own rules: boxes that are state machines, and links.
+    Forwarder(u8),
 }
 
-/// What a lab is to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host) => host.fmt(f),
+            Self::Forwarder(n) => write!(f, "forwarder {}", u16::from(*n) + 1),
+        }
+    }
+}
+
+impl From<Host> for Place {
+    fn from(host: Host) -> Self {
+        Self::Host(host)
+    }
+}
+
+/// What a lab is to be. Without anything said it is one plain router, which forgets nothing.
+#[derive(Clone, Debug, PartialEq)]
 pub struct LabSpec {
-    /// What is on the way.
-    pub middlebox: LabBox,
-    /// Whether the hosts have IPv6 addresses too; some kernels are built or booted without IPv6.
-    pub ipv6: bool,
+    /// What is on the way, and whether there is IPv6; some kernels are built or booted without it.
+    pub chain: Chain,
+    /// Where to write what passes at every interface of every hop, in a file each; the folder has to exist.
+    pub capture: Option<PathBuf>,
+}
+
+impl Default for LabSpec {
+    fn default() -> Self {
+        Self::from(Chain { nodes: vec![Node::Router], ipv6: false })
+    }
+}
+
+impl From<Chain> for LabSpec {
+    fn from(chain: Chain) -> Self {
+        Self { chain, capture: None }
+    }
 }
 
 impl LabSpec {
+    /// A path through these boxes, from the client's side to the server's, each written as in the catalogue
+    /// (`nat,timeout=5s`); `router` is a hop that forgets nothing. None: a cable from client to server.
+    pub fn through<T: AsRef<str>>(boxes: impl IntoIterator<Item = T>) -> Result<Self, BoxError> {
+        let node = |text: T| match text.as_ref() {
+            "router" => Ok(Node::Router),
+            text => text.parse::<BoxSpec>().map(Node::Box),
+        };
+        let nodes = boxes.into_iter().map(node).collect::<Result<_, _>>()?;
+        Ok(Self::from(Chain { nodes, ipv6: false }))
+    }
+
     /// The NAT as Linux has it by default, but forgetting after `timeout`; IPv4.
-    pub const fn nat(timeout: Duration) -> Self {
-        Self { middlebox: LabBox::Nat { timeout, loose: true }, ipv6: false }
+    pub fn nat(timeout: Duration) -> Self {
+        let text = format!("nat,timeout={}", humantime::format_duration(timeout));
+        Self::through([text]).expect("the catalogue has a NAT with a timeout")
     }
 
     /// The same lab with IPv6 beside IPv4.
-    pub const fn with_ipv6(self) -> Self {
-        Self { ipv6: true, ..self }
+    pub fn with_ipv6(mut self) -> Self {
+        self.chain.ipv6 = true;
+        self
     }
-}
 
-/// The client's interface.
-pub(super) const CLIENT: Plug = Plug { interface: "eth0", network: 1, number: 2 };
-/// The router's interface on the client's side.
-pub(super) const TO_CLIENT: Plug = Plug { interface: "to-client", network: 1, number: 1 };
-/// The router's interface on the server's side.
-pub(super) const TO_SERVER: Plug = Plug { interface: "to-server", network: 2, number: 1 };
-/// The server's interface.
-pub(super) const SERVER: Plug = Plug { interface: "eth0", network: 2, number: 2 };
-
-/// Where a cable ends, and how its address is made.
-#[derive(Clone, Copy)]
-pub(super) struct Plug {
-    /// Name of the interface.
-    pub(super) interface: &'static str,
-    network: u8,
-    number: u8,
-}
-
-impl Plug {
-    /// In 10.77.0.0/16, and in a unique local network (RFC 4193) whose number spells the name; both exist in the
-    /// lab's namespaces only.
-    pub(super) const fn end(self, ipv6: bool) -> End {
-        let Self { interface, network, number } = self;
-        let v6 = Ipv6Addr::new(0xfd1d, 0x1e5c, 0x77, network as u16, 0, 0, 0, number as u16);
-        End { interface, v4: Ipv4Addr::new(10, 77, network, number), v6: if ipv6 { Some(v6) } else { None } }
+    /// The same lab, and everything that passes is written into files in `folder`.
+    pub fn with_capture(self, folder: impl Into<PathBuf>) -> Self {
+        Self { capture: Some(folder.into()), ..self }
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use idlescope::lab::{Host, Lab, LabBox, LabSpec};
+use idlescope::lab::{Host, Lab, LabSpec};
 
 use crate::support::probing::{Probed, probe, reflector, rows};
 use crate::support::programs::{self, REFLECTOR_PORT, serve, serve_on};
@@ -56,21 +56,8 @@ pub(crate) fn a_path_that_forgets_nothing_gives_a_lower_bound() {
 /// "administratively prohibited" (RFC 1812, section 5.2.7.1).
 pub(crate) fn a_firewall_that_rejects_what_it_forgot_is_found_by_its_icmp() {
     let timeout = Duration::from_secs(5);
-    let lab = Lab::build(&LabSpec { middlebox: LabBox::Nat { timeout, loose: false }, ipv6: false }).unwrap();
-    let chain = |name: &str| {
-        format!(
-            "chain {name} {{\n type filter hook {name} priority 0;\n \
-             ct state invalid reject with icmpx admin-prohibited;\n }}\n"
-        )
-    };
-    let rules = format!("table inet firewall {{\n{}{}}}\n", chain("forward"), chain("input"));
-    // Linux sends one such error a second to each destination and few at once (icmp_ratelimit in icmp(7)), and the
-    // other deaths would be silent; here every one is told.
-    let script = format!("echo 0 > /proc/sys/net/ipv4/icmp_ratelimit && nft -f - <<'END'\n{rules}END\n");
-    let mut sh = Command::new("sh");
-    sh.args(["-c", &script]).env("PATH", "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin");
-    let loaded = programs::start(&lab, Host::Router, sh).finish(Duration::from_secs(10));
-    assert_eq!(loaded.code(), 0, "{loaded:?}");
+    let firewall = "firewall,timeout=5s,loose=no,reject=icmp";
+    let lab = Lab::build(&LabSpec::through([firewall]).unwrap()).unwrap();
     let _server = serve(&lab, &[]);
     let probed = probe(&lab, &[&reflector(&lab), "--min", "1s", "--max", "12s", "--connections", "128"], LIMIT);
     probed.exits(0).forgets_after(timeout);

@@ -1,13 +1,12 @@
 //! Real proxies and servers that close idle connections: their timers, to 50 ms.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use idlescope::lab::{Host, Lab, LabSpec};
+use idlescope::lab::{Lab, LabSpec};
 
-use crate::support::boxes::{HaProxy, Nginx, NginxStream};
-use crate::support::probing::{Probed, probe};
-use crate::support::programs::{REFLECTOR_PORT, serve};
+use crate::support::boxes::Nginx;
+use crate::support::probing::{Probed, probe, reflector};
+use crate::support::programs::serve;
 use crate::support::talk::echo_server;
 
 /// What every proxy here is set to.
@@ -36,24 +35,22 @@ fn closed_on_time(probed: &Probed) {
     probed.doubts(&["peer-timeout-hides-the-path"]);
 }
 
-fn reflector_of(lab: &Lab) -> SocketAddr {
-    (lab.address(Host::Server), REFLECTOR_PORT).into()
+fn through(one: &str) -> Lab {
+    Lab::build(&LabSpec::through([format!("{one},timeout={}s", TIMEOUT.as_secs())]).unwrap()).unwrap()
 }
 
 pub(crate) fn haproxy_before_a_plain_server_is_timed_exactly() {
-    let lab = Lab::build(&LabSpec::default()).unwrap();
+    let lab = through("haproxy");
     let (echo, _ends) = echo_server(&lab, 4005);
-    let haproxy = HaProxy::both(echo, TIMEOUT).start(&lab);
-    let probed = measure(&lab, &format!("tcp://{}", haproxy.address));
+    let probed = measure(&lab, &format!("tcp://{echo}"));
     closed_on_time(&probed);
     assert!(probed.summary.iter().all(|row| row.get("first_speaker") == "client"), "{:?}", probed.summary);
 }
 
 pub(crate) fn haproxy_before_the_reflector_is_timed_exactly() {
-    let lab = Lab::build(&LabSpec::default()).unwrap();
+    let lab = through("haproxy");
     let _server = serve(&lab, &[]);
-    let haproxy = HaProxy::both(reflector_of(&lab), TIMEOUT).start(&lab);
-    let probed = measure(&lab, &format!("reflector://{}", haproxy.address));
+    let probed = measure(&lab, &reflector(&lab));
     closed_on_time(&probed);
     assert_eq!(probed.found("server").get("ended_by"), "closed");
 }
@@ -68,10 +65,9 @@ pub(crate) fn nginx_as_a_web_server_is_timed_exactly() {
 }
 
 pub(crate) fn nginx_as_a_proxy_before_the_reflector_is_timed_exactly() {
-    let lab = Lab::build(&LabSpec::default()).unwrap();
+    let lab = through("nginx-stream");
     let _server = serve(&lab, &[]);
-    let nginx = NginxStream { to: reflector_of(&lab), timeout: TIMEOUT }.start(&lab);
-    let probed = measure(&lab, &format!("reflector://{}", nginx.address));
+    let probed = measure(&lab, &reflector(&lab));
     closed_on_time(&probed);
     assert_eq!(probed.found("server").get("ended_by"), "closed");
 }

@@ -4,12 +4,11 @@ use std::fs;
 
 use idlescope::lab::{Host, Lab};
 
-const ALL: [Host; 3] = [Host::Client, Host::Router, Host::Server];
-
-/// The inode numbers of the lab's namespaces, which is how the kernel names them.
+/// The inode numbers of the namespaces of the lab's hosts, which is how the kernel names them.
 pub(crate) fn inodes(lab: &Lab) -> Vec<String> {
     let read = || fs::read_link("/proc/thread-self/ns/net").unwrap().to_string_lossy().into_owned();
-    ALL.iter().map(|host| lab.run_in(*host, read).join().unwrap()).collect()
+    let hosts = [Host::Client, Host::Server].into_iter().chain((0..lab.hops()).map(Host::Hop));
+    hosts.map(|host| lab.run_in(host, read).join().unwrap()).collect()
 }
 
 /// Which of these namespaces some thread on this machine lives in.

@@ -1,0 +1,175 @@
+//! Building a lab: namespaces, cables, addresses, routes, and then what stands on each hop.
+
+use super::Lab;
+use super::cable::{self, End};
+use super::error::LabError;
+use super::layout::{Address, Layout, Part, Side};
+use super::namespace::Namespace;
+use super::permit;
+use super::programs::Surroundings;
+use super::real::Real;
+use super::spec::{Host, LabSpec, Place};
+
+/// One end of the last cable before the server, as seen from whoever is there.
+pub(super) struct Cut<'a> {
+    /// Whose end it is.
+    pub(super) namespace: &'a Namespace,
+    /// The interface there.
+    pub(super) interface: &'static str,
+    /// Who is beyond the cable.
+    pub(super) peer: Address,
+}
+
+/// Builds a lab.
+pub(super) fn build(spec: &LabSpec) -> Result<Lab, LabError> {
+    // What can be known beforehand is checked before this process changes.
+    let layout = Layout::of(&spec.chain)?;
+    permit::prepare()?;
+    let namespaces = layout.places().into_iter().map(Namespace::new).collect::<Result<_, _>>()?;
+    let mut lab = Lab { spec: spec.clone(), layout, programs: Vec::new(), namespaces };
+    lab.settle()?;
+    lab.wire()?;
+    lab.connect()?;
+    lab.install()?;
+    Ok(lab)
+}
+
+impl Lab {
+    /// The settings of each namespace.
+    fn settle(&self) -> Result<(), LabError> {
+        for namespace in &self.namespaces {
+            cable::loopback_up(namespace)?;
+            let host = matches!(namespace.place(), Place::Host(_));
+            if host && self.layout.ipv6() {
+                // A host that has IPv6 switched off passes that on to new namespaces.
+                namespace.sysctl("net/ipv6/conf/all/disable_ipv6", &0)?;
+                namespace.sysctl("net/ipv6/conf/default/disable_ipv6", &0)?;
+            } else {
+                // It would speak of its own accord. A kernel without IPv6 has no such setting, and need not be told.
+                let _ = namespace.sysctl("net/ipv6/conf/all/disable_ipv6", &1);
+                let _ = namespace.sysctl("net/ipv6/conf/default/disable_ipv6", &1);
+            }
+        }
+        for part in &self.layout.parts {
+            let Part::Hop { hop, real } = part else { continue };
+            if !real.forwards() {
+                continue;
+            }
+            let namespace = self.namespace(Host::Hop(*hop))?;
+            namespace.sysctl("net/ipv4/ip_forward", &1)?;
+            if self.layout.ipv6() {
+                namespace.sysctl("net/ipv6/conf/all/forwarding", &1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lays the cables.
+    fn wire(&self) -> Result<(), LabError> {
+        for (cable, pair) in self.namespaces.windows(2).enumerate() {
+            let [near, far] = pair else { continue };
+            let (near_end, far_end) = (self.end(cable, near, Side::Right), self.end(cable, far, Side::Left));
+            cable::lay((near, near_end), (far, far_end))?;
+        }
+        Ok(())
+    }
+
+    /// Tells each host its neighbours and its routes.
+    fn connect(&self) -> Result<(), LabError> {
+        for (at, namespace) in self.namespaces.iter().enumerate() {
+            let Place::Host(host) = namespace.place() else { continue };
+            if !self.speaks_for_itself(namespace.place(), Side::Left) {
+                // A program reads the frames there: the kernel knows only its other side.
+                continue;
+            }
+            for (side, cable) in [(Side::Left, at.checked_sub(1)), (Side::Right, Some(at))] {
+                let Some(cable) = cable.filter(|cable| cable + 1 < self.namespaces.len()) else { continue };
+                self.pin(namespace, host, side, cable)?;
+            }
+            let routes = self.layout.routes(host);
+            let interface = interface(namespace.place(), Side::Left);
+            if !routes.is_empty() {
+                cable::route(namespace, routes, interface)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells `host` the hardware address of its neighbour on one side where nobody there answers for it.
+    fn pin(&self, namespace: &Namespace, host: Host, side: Side, cable: usize) -> Result<(), LabError> {
+        let beyond = &self.namespaces[if side == Side::Left { cable } else { cable + 1 }];
+        let back = side.other();
+        if self.speaks_for_itself(beyond.place(), back) {
+            return Ok(());
+        }
+        let Some(neighbour) = self.layout.neighbour(host, side) else { return Ok(()) };
+        let mac = self.end(cable, beyond, back).mac;
+        cable::pin(namespace, interface(namespace.place(), side), neighbour, mac)
+    }
+
+    /// Whether the kernel answers on that side of a place.
+    fn speaks_for_itself(&self, place: Place, side: Side) -> bool {
+        match place {
+            Place::Forwarder(_) => false,
+            Place::Host(host) => side == Side::Right || !self.layout.real(host).is_some_and(Real::reads_frames),
+        }
+    }
+
+    /// The end of a cable on one side of a place.
+    fn end(&self, cable: usize, namespace: &Namespace, side: Side) -> End {
+        let place = namespace.place();
+        let address = match place {
+            Place::Host(host) if self.speaks_for_itself(place, side) => Some(self.layout.address(host, side)),
+            _ => None,
+        };
+        // The end on a place's right is the left end of its cable.
+        End { interface: interface(place, side), mac: cable::mac(cable as u8, side.other()), address }
+    }
+
+    /// Puts on each hop what stands there.
+    fn install(&mut self) -> Result<(), LabError> {
+        let mut programs = Vec::new();
+        for (cable, part) in self.layout.parts.iter().enumerate() {
+            let Part::Hop { hop, real } = part else { continue };
+            let host = Host::Hop(*hop);
+            let namespace = self.namespace(host)?;
+            match real {
+                Real::Router => {}
+                Real::Netfilter(rules) => rules.install(namespace, self.layout.ipv6())?,
+                Real::Program(program) => {
+                    let around = Surroundings {
+                        client: self.layout.address(Host::Client, Side::Right),
+                        left: self.layout.address(host, Side::Left),
+                        left_mac: self.end(cable, namespace, Side::Left).mac,
+                        server: self.layout.address(Host::Server, Side::Left),
+                    };
+                    programs.push((*hop, program.start(namespace, &around)?));
+                }
+            }
+        }
+        self.programs = programs;
+        Ok(())
+    }
+
+    /// Does something at both ends of the last cable.
+    pub(super) fn last_cable(&self, act: impl Fn(Cut<'_>) -> Result<(), LabError>) -> Result<(), LabError> {
+        let [.., near, server] = &self.namespaces[..] else { return Ok(()) };
+        for (namespace, side) in [(near, Side::Right), (server, Side::Left)] {
+            let Place::Host(host) = namespace.place() else { continue };
+            let Some(peer) = self.layout.neighbour(host, side) else { continue };
+            act(Cut { namespace, interface: interface(namespace.place(), side), peer })?;
+        }
+        Ok(())
+    }
+}
+
+/// The name of a place's interface on one side.
+const fn interface(place: Place, side: Side) -> &'static str {
+    match (place, side) {
+        (Place::Host(Host::Client | Host::Server), _) => cable::ETH0,
+        (Place::Host(Host::Hop(_)), Side::Left) => cable::TO_CLIENT,
+        (Place::Host(Host::Hop(_)), Side::Right) => cable::TO_SERVER,
+        (Place::Forwarder(_), Side::Left) => cable::LEFT,
+        (Place::Forwarder(_), Side::Right) => cable::RIGHT,
+    }
+}

@@ -38,11 +38,13 @@ pub struct Edit {
     pub strip_timestamps: bool,
     /// Added to the client's sequence numbers outbound, and taken off what the server acknowledges inbound.
     pub shift: u32,
+    /// Added to the server's sequence numbers inbound, and taken off what the client acknowledges outbound.
+    pub shift_back: u32,
 }
 
 impl Edit {
     /// As it came.
-    pub const NONE: Self = Self { strip_timestamps: false, shift: 0 };
+    pub const NONE: Self = Self { strip_timestamps: false, shift: 0, shift_back: 0 };
 }
 
 /// How a segment looks that a box made. The exact numbers are those of the flow: whoever drives the box with real
@@ -56,6 +58,8 @@ pub struct Look {
     pub acknowledges: Acknowledges,
     /// Its window, as it stands in the header.
     pub window: u16,
+    /// Its window is that of the segment that is being handled, copied, whatever `window` says.
+    pub mirrors_window: bool,
     /// Its IPv4 identification.
     pub ip_id: IpId,
     /// Whether the IPv4 header says "do not fragment".
@@ -71,9 +75,20 @@ impl Look {
         ahead: 0,
         acknowledges: Acknowledges::Everything,
         window: 0,
+        mirrors_window: false,
         ip_id: IpId::Fixed(0),
         dont_fragment: true,
         mirrors_tos: false,
+    };
+
+    /// As a box makes it that turns the header of the segment around and keeps what stands in it: its acknowledgement
+    /// number is our sequence number, window, identification and type of service are ours.
+    pub const MIRROR: Self = Self {
+        acknowledges: Acknowledges::Mirrored,
+        mirrors_window: true,
+        ip_id: IpId::Mirrored,
+        mirrors_tos: true,
+        ..Self::KERNEL
     };
 }
 

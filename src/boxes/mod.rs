@@ -6,10 +6,13 @@
 //! and against real packets in a namespace. Sequence numbers are not its business: who drives it with real packets
 //! remembers those of the flow and fills them into what the box generates.
 //!
-//! There is one machine, [`Stateful`], and what differs between real boxes is its [`Rules`]: how long a flow is
+//! Nearly every box is one machine, [`Stateful`], and what differs is its [`Rules`]: how long a flow is
 //! remembered ([`Lifetime`]), when the box looks ([`Inspection`]), which traffic counts as life ([`Activity`]), what
-//! both ends are told at the end ([`Notice`]) and what becomes of a segment whose flow is not known ([`Unknown`]).
-//! [`personas`] puts them together as boxes that exist. Two boxes in series are two boxes in a list.
+//! both ends are told at the end ([`Notice`]), what becomes of a segment whose flow is not known ([`Unknown`]), whether
+//! it translates, how many flows it has room for ([`Room`]), what it swallows ([`Eats`]) and rewrites ([`Rewrites`]).
+//! [`personas`] puts them together as boxes that exist. Two machines are of their own: [`HalfClosing`], a proxy with
+//! different timeouts on its two sides, and [`Injector`]. [`catalogue`] has all of them by name, as [`BoxSpec`]. Two
+//! boxes in series are two boxes in a list, a [`Chain`].
 //!
 //! Drive it by two verbs: `handle` for each segment, `handle_timeout` when `next_timeout` has come. Both may be called
 //! late; nothing is forgotten, only told late. `next_timeout` may be early; then nothing happens.
@@ -17,6 +20,9 @@
 pub mod catalogue;
 mod chain;
 mod emit;
+mod half_closing;
+mod hash;
+mod injector;
 mod link;
 mod notation;
 pub mod personas;
@@ -29,11 +35,13 @@ mod tests;
 pub use catalogue::{BoxError, BoxSpec};
 pub use chain::{Chain, Node};
 pub use emit::{Acknowledges, Act, Edit, Emission, Emit, IpId, Look, Unreachable};
+pub use half_closing::HalfClosing;
+pub use injector::{Fingerprint, Injector, Place};
 pub use link::{GilbertElliott, Lane, LinkSpec, Loss};
 pub use notation::LinkError;
-pub use rules::{Activity, Farewell, Inspection, Lifetime, Notice, Rules, Unknown};
+pub use rules::{Activity, Eats, Farewell, Inspection, Lifetime, Notice, Resets, Rewrites, Room, Rules, Unknown};
 pub use segment::{Direction, Flags, FlowId, Segment};
-pub use stateful::{CLOSING_LINGER, Stateful};
+pub use stateful::{CLOSING_LINGER, FAREWELL_LINGER, Stateful};
 
 use crate::time::Instant;
 

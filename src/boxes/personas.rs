@@ -1,6 +1,8 @@
 //! Boxes that exist, as sets of rules. Each says which product behaves so, and where that is written.
 
-use super::{Activity, Farewell, Inspection, Lifetime, Notice, Rules, Unknown};
+use super::{
+    Activity, Eats, Farewell, Inspection, Lifetime, Notice, Resets, Rewrites, Room, Rules, Unknown, Unreachable,
+};
 use crate::time::Duration;
 
 /// Looks every `period`, first at `phase`, instead of watching each flow.
@@ -29,7 +31,18 @@ pub const fn reviving_firewall(idle: Duration) -> Rules {
 /// Linux conntrack as a NAT whose own stack is reachable from outside: a push after the expiry finds no mapping, lands
 /// at the router itself, and is answered with RST; the client's own segment still revives.
 pub const fn reviving_nat(idle: Duration) -> Rules {
-    Rules { inbound_unknown: Unknown::Reset, ..reviving_firewall(idle) }
+    Rules { inbound_unknown: Unknown::Reset, translates: true, ..reviving_firewall(idle) }
+}
+
+/// The same with `tcp_loose=0`: a segment from inside is INVALID after the expiry and gets nowhere.
+pub const fn strict_nat(idle: Duration) -> Rules {
+    Rules { outbound_unknown: Unknown::Drop, ..reviving_nat(idle) }
+}
+
+/// The same with `masquerade fully-random`: a segment from inside leaves with a new port, which the server does not know
+/// and answers with RST, from as far away as it always answers.
+pub const fn remapping_nat(idle: Duration) -> Rules {
+    Rules { outbound_unknown: Unknown::Remap, ..reviving_nat(idle) }
 }
 
 /// A stateful firewall that wants to have seen the SYN (`tcp_loose=0` with `ct state invalid drop`, cloud security
@@ -42,6 +55,18 @@ pub const fn strict_firewall(idle: Duration) -> Rules {
 /// (AWS NAT gateway and Network Load Balancer after 350 s, Azure NAT gateway after 240 s).
 pub const fn resetting_on_next(idle: Duration) -> Rules {
     Rules { outbound_unknown: Unknown::Reset, inbound_unknown: Unknown::Reset, ..strict_firewall(idle) }
+}
+
+/// A firewall that refuses by ICMP what it does not know (nftables `reject`, administratively prohibited).
+pub const fn refusing_on_next(idle: Duration, why: Unreachable) -> Rules {
+    let refuse = Unknown::Refuse(why);
+    Rules { outbound_unknown: refuse, inbound_unknown: refuse, ..strict_firewall(idle) }
+}
+
+/// A firewall whose reset on the next segment is that segment turned around: our sequence number as its acknowledgement,
+/// our window and identification.
+pub const fn mirror_firewall(idle: Duration) -> Rules {
+    Rules { resets: Resets::Mirror, ..resetting_on_next(idle) }
 }
 
 /// A gateway that announces the expiry with a RST to both ends at that moment (Azure Load Balancer with
@@ -83,6 +108,37 @@ pub const fn mixed_firewalls(first: Duration, second: Option<Duration>, share: f
 /// A firewall whose timer shrinks when it is full: OpenBSD pf and pfSense with `adaptive.start` and `adaptive.end`.
 pub const fn shrinking_under_load(idle: Duration, from: u32, to: u32) -> Rules {
     Rules { lifetime: Lifetime::Adaptive { idle, from, to }, ..strict_firewall(idle) }
+}
+
+/// A firewall that swallows some keepalives on the way.
+pub const fn eating_keepalives(idle: Duration, eats: Eats) -> Rules {
+    Rules { eats, ..strict_firewall(idle) }
+}
+
+/// A firewall with room for `table` flows, which forgets the one that was silent for longest when one more comes.
+pub const fn evicting(idle: Duration, table: u32) -> Rules {
+    Rules { room: Room::Evicts(table), ..strict_firewall(idle) }
+}
+
+/// A carrier NAT that gives a subscriber `ports` ports; one more connection is refused (RFC 6888).
+pub const fn quota_nat(idle: Duration, ports: u32) -> Rules {
+    Rules { room: Room::Refuses(ports), translates: true, ..strict_firewall(idle) }
+}
+
+/// A box that takes the timestamps option out of every segment, and forgets nothing.
+pub const fn timestamp_stripper() -> Rules {
+    Rules {
+        rewrites: Rewrites::Timestamps,
+        outbound_unknown: Unknown::Revive,
+        inbound_unknown: Unknown::Revive,
+        ..Rules::FORGETS_NOTHING
+    }
+}
+
+/// A firewall that gives the client's connections sequence numbers of its own choice. What it has forgotten it cannot
+/// translate any more.
+pub const fn sequence_nat(idle: Duration, salt: u64) -> Rules {
+    Rules { rewrites: Rewrites::Sequence { salt }, translates: true, ..strict_firewall(idle) }
 }
 
 impl Rules {

@@ -1,5 +1,6 @@
 //! What makes one box differ from another: small choices that combine.
 
+use super::{Look, Unreachable};
 use crate::time::Duration;
 
 /// How a box behaves.
@@ -19,6 +20,16 @@ pub struct Rules {
     pub outbound_unknown: Unknown,
     /// What becomes of an inbound segment of a flow that is not known.
     pub inbound_unknown: Unknown,
+    /// Whether outside, flows appear with the box's own address.
+    pub translates: bool,
+    /// Keepalives that are swallowed.
+    pub eats: Eats,
+    /// How many flows there is room for.
+    pub room: Room,
+    /// What is changed in what is let through.
+    pub rewrites: Rewrites,
+    /// How its resets look.
+    pub resets: Resets,
 }
 
 impl Rules {
@@ -31,6 +42,11 @@ impl Rules {
         farewell: Farewell::SILENT,
         outbound_unknown: Unknown::Drop,
         inbound_unknown: Unknown::Drop,
+        translates: false,
+        eats: Eats::Nothing,
+        room: Room::Unlimited,
+        rewrites: Rewrites::Nothing,
+        resets: Resets::Kernel,
     };
 }
 
@@ -86,7 +102,9 @@ pub enum Activity {
     Any,
     /// Only what comes from inside (RFC 4787 REQ-6 demands at least that; some NATs do no more).
     Outbound,
-    /// Only segments with payload, either way (a proxy never sees a TCP keepalive: its own kernel answers it).
+    /// Only what comes from outside (`FortiGate`'s `refresh-direction incoming`).
+    Inbound,
+    /// Only segments with payload that is news, either way (a proxy never sees a TCP keepalive: its own kernel answers it).
     Payload,
 }
 
@@ -99,6 +117,8 @@ pub enum Notice {
     Fin,
     /// A RST.
     Rst,
+    /// A FIN, and a RST right behind it (`HAProxy` with `option nolinger`, and on its way to the server).
+    FinThenRst,
 }
 
 /// What both ends are told when a flow ends here.
@@ -125,8 +145,8 @@ impl Farewell {
 }
 
 /// What becomes of a segment whose flow is not known: expired, or its SYN never came by. A SYN from inside always
-/// makes a flow known. A RST is never answered, and a FIN or RST never revives (conntrack's state table has them
-/// INVALID in state NONE).
+/// makes a flow known where there is room. A RST is never answered, and a FIN or RST never revives (conntrack's state
+/// table has them INVALID in state NONE).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unknown {
     /// Swallowed.
@@ -134,6 +154,66 @@ pub enum Unknown {
     /// Swallowed, and the sender gets a RST in the name of the other end (the router's own stack, or
     /// `reject with tcp reset`).
     Reset,
+    /// Swallowed, and the sender gets an ICMP error of the box.
+    Refuse(Unreachable),
     /// Let through, and the flow is known from now on: revived without a word (conntrack with `tcp_loose=1`).
     Revive,
+    /// The same, but of a box that translates, with a port outside that the server does not know (`masquerade
+    /// fully-random`).
+    Remap,
+}
+
+/// Keepalives that a box swallows. They do not count as life there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eats {
+    /// None.
+    Nothing,
+    /// Those without payload.
+    ZeroByte,
+    /// Those with one byte of garbage.
+    OneByte,
+}
+
+/// How many flows a box has room for, and what it does with one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// Any number.
+    Unlimited,
+    /// This many; for one more, that which has been silent for longest is forgotten without a word.
+    Evicts(u32),
+    /// This many; one more is refused by ICMP "host unreachable" (RFC 6888 REQ-11).
+    Refuses(u32),
+}
+
+/// What a box changes in the segments that it lets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rewrites {
+    /// Nothing.
+    Nothing,
+    /// The timestamps option becomes padding.
+    Timestamps,
+    /// The client's sequence numbers, by a number that depends on the flow.
+    Sequence {
+        /// Makes two boxes differ.
+        salt: u64,
+    },
+}
+
+/// How the resets of a box look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resets {
+    /// As the kernel's: no options, window and identification 0.
+    Kernel,
+    /// As the segment that they answer, turned around.
+    Mirror,
+}
+
+impl Resets {
+    /// What that means.
+    pub const fn look(self) -> Look {
+        match self {
+            Self::Kernel => Look::KERNEL,
+            Self::Mirror => Look::MIRROR,
+        }
+    }
 }

@@ -113,7 +113,7 @@ fn a_reviving_firewall_hides_its_expiry_from_whoever_speaks_from_inside() {
 #[test]
 fn a_nat_whose_stack_is_reachable_answers_a_late_push_with_its_own_reset() {
     let mut story = Story::opened(reviving_nat(s(30.0)), 0.0);
-    assert_eq!(story.push(31.0), "> R. made");
+    assert_eq!(story.push(31.0), "> R made");
     assert_eq!(story.write(32.0), "> .");
 }
 
@@ -121,8 +121,8 @@ fn a_nat_whose_stack_is_reachable_answers_a_late_push_with_its_own_reset() {
 fn a_gateway_that_resets_on_the_next_segment_says_nothing_before() {
     let mut story = Story::opened(resetting_on_next(s(350.0)), 0.0);
     assert_eq!(story.until(1000.0), vec![]);
-    assert_eq!(story.write(1000.0), "< R. made");
-    assert_eq!(story.push(1001.0), "> R. made");
+    assert_eq!(story.write(1000.0), "< R made");
+    assert_eq!(story.push(1001.0), "> R made");
     assert_eq!(story.inbound(1002.0, RESET), "", "a reset is never answered");
 }
 
@@ -137,7 +137,7 @@ fn an_announced_expiry_resets_both_ends_at_that_moment() {
 #[test]
 fn a_driver_that_is_late_still_hears_of_the_end_before_the_segment_is_judged() {
     let mut story = Story::opened(announcing_reset(s(240.0)), 0.0);
-    assert_eq!(story.write(241.0), "< R. made, > R. made, < R. made");
+    assert_eq!(story.write(241.0), "< R. made, > R. made, < R made");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_box_that_counts_outbound_traffic_only_is_not_kept_by_pushes() {
 #[test]
 fn a_flow_that_was_never_opened_is_treated_like_an_expired_one() {
     let mut story = Story::new(resetting_on_next(s(30.0)));
-    assert_eq!(story.write(1.0), "< R. made");
+    assert_eq!(story.write(1.0), "< R made");
     let mut story = Story::new(reviving_firewall(s(30.0)));
     assert_eq!(story.outbound(1.0, FIN), "", "a FIN does not revive");
     assert_eq!(story.write(2.0), "> .");

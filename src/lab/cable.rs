@@ -15,7 +15,7 @@ use super::namespace::Namespace;
 /// A hardware address.
 pub(super) type Mac = [u8; 6];
 /// A hardware address that nobody has: locally administered, unicast.
-const NOBODY: Mac = [0x02, 0, 0, 0, 0, 0x01];
+pub(super) const NOBODY: Mac = [0x02, 0, 0, 0, 0, 0x01];
 
 /// The interface of client and server.
 pub(super) const ETH0: &str = "eth0";

@@ -118,6 +118,20 @@ impl Lab {
         self.layout.address(host, Side::Left)
     }
 
+    /// The addresses of a hop towards the client and towards the server, IPv4 and in a lab that has it IPv6; of client
+    /// and server the same twice. Those of state machines are only what they sign their ICMP errors with.
+    ///
+    /// # Panics
+    ///
+    /// Where the lab has no such hop.
+    pub fn sides(&self, host: Host) -> [(IpAddr, Option<IpAddr>); 2] {
+        let _ = self.addresses(host);
+        [Side::Left, Side::Right].map(|side| {
+            let Address { v4, v6 } = self.layout.address(host, side);
+            (IpAddr::V4(v4), v6.map(IpAddr::V6))
+        })
+    }
+
     /// The address under which the server sees the client: that of the last NAT or proxy on the way, on the server's
     /// side, or the client's own.
     pub fn outside(&self) -> IpAddr {

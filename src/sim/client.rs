@@ -2,10 +2,10 @@
 
 use super::agenda::Event;
 use super::path::Opening;
-use super::state::{Client, Duplex, OPEN_TIMEOUT, Packet, SERVICE, ServiceState, Word};
+use super::state::{Client, Duplex, OPEN_TIMEOUT, Packet, SERVICE, Server, ServiceState, Word};
 use super::stream::{NEVER, Patience};
 use super::world::World;
-use crate::boxes::{Direction, Flags};
+use crate::boxes::{Direction, Flags, Unreachable};
 use crate::model::{Ending, Fact, HoldId, Witness};
 use crate::time::Duration;
 
@@ -154,12 +154,24 @@ impl World {
             self.arrive_on_service(now, packet);
             return;
         }
+        if let Some(why) = packet.icmp {
+            self.refused_at_client(now, packet, why);
+            return;
+        }
+        if packet.flags.has(Flags::RST) && packet.ahead != 0 {
+            self.challenge(now, packet);
+            return;
+        }
         let state = &mut self.conns[conn as usize];
+        if state.plain.is_some() && state.client != Client::Opening {
+            self.arrive_at_plain(now, packet);
+            return;
+        }
         let (reset, fin) = (packet.flags.has(Flags::RST), packet.flags.has(Flags::FIN));
         match state.client {
             Client::Closed | Client::Ended => {
                 if !packet.range.is_empty() {
-                    self.send_bare(now, conn, Direction::Outbound, Flags::RST | Flags::ACK, 0);
+                    self.refuse(now, packet);
                 }
             }
             Client::Opening | Client::Open if reset || fin => {
@@ -178,7 +190,8 @@ impl World {
                     state.rtt = now - state.syn_sent;
                 }
                 state.silent_since = now;
-                self.send_bare(now, conn, Direction::Outbound, Flags::ACK, HELLO_BYTES);
+                let hello = if state.plain.is_some() { 0 } else { HELLO_BYTES };
+                self.send_bare(now, conn, Direction::Outbound, Flags::ACK, hello);
                 if self.opening == Opening::Trusting {
                     self.report_open(now, conn);
                 }
@@ -186,6 +199,47 @@ impl World {
             Client::Opening => {}
             Client::Open => self.read_at_client(now, packet),
         }
+    }
+
+    /// An ICMP error. It ends an opening (Linux `tcp_v4_err` in state SYN-SENT), and is only told where there are data
+    /// under way or a segment in sequence was refused; the connection goes on.
+    fn refused_at_client(&mut self, now: u64, packet: &Packet, why: Unreachable) {
+        let conn = packet.conn;
+        let waits = self.waits(conn, Direction::Outbound);
+        let state = &mut self.conns[conn as usize];
+        match state.client {
+            Client::Opening => {
+                state.client = Client::Ended;
+                let error = match why {
+                    Unreachable::Port => "connect: connection refused",
+                    Unreachable::Host | Unreachable::Prohibited => "connect: no route to host",
+                };
+                self.open_failed(now, conn, error, why == Unreachable::Port);
+            }
+            Client::Open if state.plain.is_some() => self.refused_at_plain(packet),
+            Client::Open if waits && !state.refused.0 => {
+                state.refused.0 = true;
+                self.see(now, Some(conn), Fact::Ended { how: Ending::Icmp, witness: Witness::Client });
+            }
+            Client::Open | Client::Ended | Client::Closed => {}
+        }
+    }
+
+    /// A reset inside of the window, and not where it starts, is not obeyed but asked about (RFC 5961 section 3).
+    pub(super) fn challenge(&mut self, now: u64, packet: &Packet) {
+        let state = &self.conns[packet.conn as usize];
+        let open = match packet.direction {
+            Direction::Inbound => state.client == Client::Open,
+            Direction::Outbound => state.server == Server::Open && packet.tuple == state.server_tuple,
+        };
+        if open && !self.is_over(packet) {
+            self.send_range(now, packet.conn, packet.direction.reverse(), super::stream::Range::EMPTY);
+        }
+    }
+
+    /// Whether something that travels in `direction` is not acknowledged yet.
+    pub(super) fn waits(&mut self, conn: u32, direction: Direction) -> bool {
+        self.stream(conn).is_some_and(|stream| !stream.sender(direction).is_idle())
     }
 
     fn arrive_on_service(&mut self, now: u64, packet: &Packet) {
@@ -269,7 +323,7 @@ impl World {
                 }
             }
             Word::Ended(conn, how) => self.see(now, Some(conn), Fact::Ended { how, witness: Witness::Reflector }),
-            Word::Answer | Word::Question | Word::Beat(..) | Word::Test(_) => {}
+            Word::Answer | Word::Question | Word::Beat(..) | Word::Test(_) | Word::Plain | Word::Marked => {}
         }
     }
 }

@@ -8,6 +8,7 @@
 //! - [`path`]: what a path is made of; [`paths`]: drawing one at random, with the truth about it;
 //! - [`World`]: the path at work: [`perform`](World::perform) an action, [`advance`](World::advance) the time;
 //! - [`drive`]: a strategy against a world, by the drain rule;
+//! - [`bench`]: plain connections between two kernels, for looking at what a box does to each kind of segment;
 //! - [`bisect`]: what everybody else does, for comparison;
 //! - [`Rng`]: our own random numbers. The same seed replays the same run, event by event.
 //!
@@ -15,6 +16,7 @@
 //! still while its host sleeps (`CLOCK_MONOTONIC`).
 
 mod agenda;
+pub mod bench;
 pub mod bisect;
 mod client;
 mod clock;
@@ -30,6 +32,7 @@ pub mod study;
 #[cfg(test)]
 mod tests;
 mod transit;
+mod translation;
 mod world;
 
 pub use crate::boxes::{GilbertElliott, Lane, LinkSpec, Loss};

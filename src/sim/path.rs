@@ -1,6 +1,6 @@
 //! What a synthetic path is made of: a list of nodes between this host and the reflector, and what befalls it.
 
-use crate::boxes::{LinkSpec, Rules};
+use crate::boxes::{self, BoxSpec, Chain, LinkSpec, Middlebox, Rules, Stateful};
 use crate::model::Ending;
 use crate::time::{Duration, Instant};
 
@@ -22,12 +22,27 @@ pub struct PathSpec {
 }
 
 /// One node of a path.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum NodeSpec {
     /// Takes time, and loses segments.
     Link(LinkSpec),
-    /// Keeps state, and forgets.
+    /// Keeps state, and forgets. No hop: the links have those.
     Box(Rules),
+    /// A box by its name: a hop. One that is real in the lab is replaced by the machine that does the same.
+    Named(BoxSpec),
+    /// A hop without state.
+    Router,
+}
+
+impl NodeSpec {
+    /// The machine of a box, and whether it is a hop; `None`: no box, or one without a machine, which forgets nothing.
+    pub(super) fn machine(&self) -> Option<(Box<dyn Middlebox>, bool)> {
+        match self {
+            Self::Box(rules) => Some((Box::new(Stateful::new(*rules)), false)),
+            Self::Named(spec) => Some((spec.machine()?, true)),
+            Self::Link(_) | Self::Router => None,
+        }
+    }
 }
 
 /// From when and for how long.
@@ -104,8 +119,24 @@ impl PathSpec {
     pub fn links(&self) -> impl Iterator<Item = &LinkSpec> {
         self.nodes.iter().filter_map(|node| match node {
             NodeSpec::Link(link) => Some(link),
-            NodeSpec::Box(_) => None,
+            NodeSpec::Box(_) | NodeSpec::Named(_) | NodeSpec::Router => None,
         })
+    }
+}
+
+impl From<&Chain> for PathSpec {
+    fn from(chain: &Chain) -> Self {
+        Self::along(chain.nodes.iter().map(|node| match node {
+            boxes::Node::Box(spec) => NodeSpec::Named(spec.clone()),
+            boxes::Node::Router => NodeSpec::Router,
+            boxes::Node::Link(link) => NodeSpec::Link(*link),
+        }))
+    }
+}
+
+impl From<BoxSpec> for NodeSpec {
+    fn from(spec: BoxSpec) -> Self {
+        Self::Named(spec)
     }
 }
 

@@ -24,34 +24,76 @@ impl World {
             }
             return;
         }
+        if packet.icmp.is_some() {
+            self.refused_at_server(now, packet);
+            return;
+        }
         let flags = packet.flags;
+        if flags.has(Flags::RST) && packet.ahead != 0 {
+            self.challenge(now, packet);
+            return;
+        }
         let state = &mut self.conns[conn as usize];
+        // A NAT may have chosen another port for the repeated SYN.
+        if flags.opens() && matches!(state.server, Server::Absent | Server::Opening) {
+            state.server_tuple = packet.tuple;
+        }
+        if packet.tuple != state.server_tuple {
+            if !flags.has(Flags::RST) {
+                self.refuse(now, packet);
+            }
+            return;
+        }
+        if state.plain.is_some() && state.server == Server::Open {
+            self.arrive_at_plain(now, packet);
+            return;
+        }
         match state.server {
             Server::Opening | Server::Open if flags.has(Flags::RST) => self.end_at_server(now, conn, Ending::Reset),
             _ if flags.has(Flags::RST) => {}
             Server::Absent | Server::Opening if flags.opens() => {
                 if (self.refusing.0..self.refusing.1).contains(&now) {
-                    self.send_bare(now, conn, Direction::Inbound, Flags::RST | Flags::ACK, 0);
+                    self.refuse(now, packet);
                 } else {
                     state.server = Server::Opening;
                     self.send_syn_ack(now, conn);
                 }
             }
-            Server::Absent | Server::Gone(_) => {
-                self.send_bare(now, conn, Direction::Inbound, Flags::RST | Flags::ACK, 0);
-            }
+            // The acknowledgement of its FIN is the last that a closed socket waits for.
+            Server::Gone(Ending::Closed) if flags == Flags::ACK && packet.payload == 0 => {}
+            Server::Absent | Server::Gone(_) => self.refuse(now, packet),
             Server::Opening | Server::Open if flags.has(Flags::FIN) => {
                 self.send_bare(now, conn, Direction::Inbound, Flags::FIN | Flags::ACK, 0);
                 self.end_at_server(now, conn, Ending::Closed);
             }
             Server::Opening => {
                 state.server = Server::Open;
+                if self.conns[conn as usize].plain.is_some() {
+                    self.arrive_at_plain(now, packet);
+                    return;
+                }
                 if self.opening == Opening::Confirmed {
                     self.report(now, Word::Bound(conn));
                 }
                 self.read_at_server(now, packet);
             }
             Server::Open => self.read_at_server(now, packet),
+        }
+    }
+
+    /// An ICMP error: told once, where data are under way.
+    fn refused_at_server(&mut self, now: u64, packet: &Packet) {
+        let conn = packet.conn;
+        let waits = self.waits(conn, Direction::Inbound);
+        let state = &mut self.conns[conn as usize];
+        if state.server != Server::Open || packet.tuple != state.server_tuple {
+            return;
+        }
+        if state.plain.is_some() {
+            self.refused_at_plain(packet);
+        } else if waits && !state.refused.1 {
+            state.refused.1 = true;
+            self.report(now, Word::Ended(conn, Ending::Icmp));
         }
     }
 

@@ -2,20 +2,35 @@
 
 use super::link::Link;
 use super::stream::{NEVER, Patience, Range, Receiver, Sender};
-use crate::boxes::{Direction, Flags, Middlebox};
+use super::translation::Translations;
+use crate::boxes::{Direction, Flags, Middlebox, Unreachable};
 use crate::model::{Ending, HoldId};
 use crate::time::Instant;
 
 /// A node of the path at work.
 pub(super) enum Node {
     Link(Link),
-    Box { machine: Box<dyn Middlebox>, armed: u64 },
+    Box(Station),
+    Router,
+}
+
+/// A box at work.
+pub(super) struct Station {
+    pub(super) machine: Box<dyn Middlebox>,
+    /// When its event comes.
+    pub(super) armed: u64,
+    /// It takes one off the TTL.
+    pub(super) hop: bool,
+    /// Where it translates.
+    pub(super) translations: Option<Translations>,
 }
 
 /// A segment under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Packet {
     pub(super) conn: u32,
+    /// Its addresses and ports, as they are where it is: the connection's own until a box translates.
+    pub(super) tuple: u32,
     pub(super) direction: Direction,
     pub(super) flags: Flags,
     /// Nodes between it and the client.
@@ -24,6 +39,13 @@ pub(super) struct Packet {
     /// Which life of the service channel it belongs to.
     pub(super) epoch: u8,
     pub(super) payload: u16,
+    /// It asks for an acknowledgement of what was said before.
+    pub(super) keepalive: bool,
+    pub(super) marked: bool,
+    /// A reset that a box made lies so far beyond what its receiver expects.
+    pub(super) ahead: u32,
+    /// No segment but an ICMP error about one of the receiver's, whose `keepalive` this has.
+    pub(super) icmp: Option<Unreachable>,
     pub(super) range: Range,
     pub(super) ack: u32,
     pub(super) selective: Range,
@@ -51,6 +73,16 @@ pub(super) struct Conn {
     /// When the server's push arrived here.
     pub(super) pushed: u64,
     pub(super) confirmed: bool,
+    /// Its addresses and ports at the client.
+    pub(super) tuple: u32,
+    /// The addresses and ports under which the server knows it.
+    pub(super) server_tuple: u32,
+    /// Both ends use the timestamps option.
+    pub(super) timestamps: bool,
+    /// An ICMP error was reported: at the client, at the server.
+    pub(super) refused: (bool, bool),
+    /// Its place among the plain connections, if it is one: no engine, no reflector.
+    pub(super) plain: Option<u32>,
     /// Its place in `streams`, once there are data.
     pub(super) stream: Option<u32>,
 }
@@ -145,6 +177,9 @@ pub(super) enum Word {
     Tried(u32, u8),
     Heard(u32),
     Ended(u32, Ending),
+    /// Data of a plain connection; marked with the pattern that injectors look for.
+    Plain,
+    Marked,
 }
 
 /// The service channel's place among the connections.
@@ -172,6 +207,11 @@ impl Conn {
             heard: false,
             pushed: NEVER,
             confirmed: false,
+            tuple: 0,
+            server_tuple: 0,
+            timestamps: true,
+            refused: (false, false),
+            plain: None,
             stream: None,
         }
     }

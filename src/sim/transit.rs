@@ -2,11 +2,11 @@
 //! order in which those arrive.
 
 use super::agenda::Event;
-use super::state::{Duplex, Node, Packet, SERVICE, Word};
+use super::state::{Duplex, Node, Packet, SERVICE, Station, Word};
 use super::stream::{NEVER, Patience, Range};
 use super::world::World;
 use super::{instant, ticks};
-use crate::boxes::{Direction, Emission, Flags, FlowId, Segment};
+use crate::boxes::{Act, Direction, Emission, Flags, FlowId, Segment};
 
 /// Payload of one word: the length and kind of a frame, and a run token.
 const WORD_BYTES: u16 = 24;
@@ -25,9 +25,30 @@ impl World {
 
     /// Sends words, or nothing but an acknowledgement.
     pub(super) fn send_range(&mut self, now: u64, conn: u32, direction: Direction, range: Range) {
-        let mut packet = self.fresh(conn, direction, Flags::ACK);
+        let mut packet = self.acknowledging(conn, direction);
         packet.range = range;
         packet.payload = WORD_BYTES * (range.to - range.from) as u16;
+        packet.marked = self.conns[conn as usize].plain.is_some()
+            && (range.from..range.to).any(|index| self.read(conn, direction, index) == Some(Word::Marked));
+        self.send(now, packet);
+    }
+
+    /// Asks for an acknowledgement, with `payload` bytes of garbage.
+    pub(super) fn send_keepalive(&mut self, now: u64, conn: u32, direction: Direction, payload: u16) {
+        let packet = Packet { keepalive: true, payload, ..self.acknowledging(conn, direction) };
+        self.send(now, packet);
+    }
+
+    /// The answer of a kernel that has no socket for a segment (RFC 9293 section 3.10.7.1).
+    pub(super) fn refuse(&mut self, now: u64, about: &Packet) {
+        let flags = if about.flags.has(Flags::ACK) { Flags::RST } else { Flags::RST | Flags::ACK };
+        let packet = self.fresh(about.conn, about.direction.reverse(), flags);
+        self.send(now, Packet { tuple: about.tuple, epoch: about.epoch, ..packet });
+    }
+
+    /// A segment that acknowledges what its sender has had.
+    fn acknowledging(&mut self, conn: u32, direction: Direction) -> Packet {
+        let mut packet = self.fresh(conn, direction, Flags::ACK);
         if let Some(stream) = self.stream(conn) {
             let receiver = match direction {
                 Direction::Outbound => {
@@ -41,19 +62,28 @@ impl World {
             };
             (packet.ack, packet.selective) = receiver.acknowledgement();
         }
-        self.send(now, packet);
+        packet
     }
 
     fn fresh(&self, conn: u32, direction: Direction, flags: Flags) -> Packet {
-        let place = if direction == Direction::Outbound { 0 } else { self.nodes.len() as u8 };
+        let state = &self.conns[conn as usize];
+        let (place, tuple) = match direction {
+            Direction::Outbound => (0, state.tuple),
+            Direction::Inbound => (self.nodes.len() as u8, state.server_tuple),
+        };
         Packet {
             conn,
+            tuple,
             direction,
             flags,
             place,
             ttl: Segment::TTL,
             epoch: self.service.epoch,
             payload: 0,
+            keepalive: false,
+            marked: false,
+            ahead: 0,
+            icmp: None,
             range: Range::EMPTY,
             ack: 0,
             selective: Range::EMPTY,
@@ -75,8 +105,14 @@ impl World {
             };
             match self.nodes.get_mut(index) {
                 None => break,
-                Some(Node::Box { .. }) if packet.conn != SERVICE => break,
-                Some(Node::Box { .. }) => {}
+                Some(Node::Box(_)) if packet.conn != SERVICE => break,
+                Some(Node::Box(_)) => {}
+                Some(Node::Router) => {
+                    packet.ttl = packet.ttl.saturating_sub(1);
+                    if packet.ttl == 0 {
+                        return;
+                    }
+                }
                 Some(Node::Link(link)) => {
                     if self.outages.iter().any(|(from, until)| (*from..*until).contains(&now)) {
                         return;
@@ -123,15 +159,30 @@ impl World {
     }
 
     fn arrive_at_box(&mut self, now: u64, index: usize, packet: Packet) {
-        let segment =
-            Segment { payload: packet.payload, ttl: packet.ttl, ..Segment::bare(FlowId(packet.conn), packet.flags) };
+        let Node::Box(station) = &mut self.nodes[index] else { return };
+        if packet.icmp.is_some() {
+            // About a connection of the table: it passes, and counts for nothing.
+            if let Some(there) = station.beyond(&packet) {
+                self.leave_box(now, index, Packet { tuple: there, ..packet });
+            }
+            return;
+        }
+        let Some((flow, mapping)) = station.known_as(&packet) else { return };
+        let timestamps = self.conns[packet.conn as usize].timestamps;
+        let segment = Segment {
+            mapping,
+            payload: packet.payload,
+            keepalive: packet.keepalive,
+            marked: packet.marked,
+            header: header(packet.flags, timestamps),
+            ttl: packet.ttl,
+            ..Segment::bare(FlowId(flow), packet.flags)
+        };
         let mut emit = std::mem::take(&mut self.emit);
         emit.clear();
-        if let Node::Box { machine, .. } = &mut self.nodes[index] {
-            machine.handle(instant(now), packet.direction, segment, &mut emit);
-        }
+        station.machine.handle(instant(now), packet.direction, segment, &mut emit);
         for emission in emit.as_slice() {
-            self.leave_box(now, index, emission, Some(packet));
+            self.emitted(now, index, emission, Some(&packet));
         }
         self.emit = emit;
         self.arm_box(index);
@@ -142,37 +193,81 @@ impl World {
         let index = node as usize;
         let mut emit = std::mem::take(&mut self.emit);
         emit.clear();
-        if let Node::Box { machine, armed } = &mut self.nodes[index]
-            && *armed == now
+        if let Node::Box(station) = &mut self.nodes[index]
+            && station.armed == now
         {
-            *armed = NEVER;
-            machine.handle_timeout(instant(now), &mut emit);
+            station.armed = NEVER;
+            station.machine.handle_timeout(instant(now), &mut emit);
         }
         for emission in emit.as_slice() {
-            self.leave_box(now, index, emission, None);
+            self.emitted(now, index, emission, None);
         }
         self.emit = emit;
         self.arm_box(index);
     }
 
-    fn leave_box(&mut self, now: u64, index: usize, emission: &Emission, handled: Option<Packet>) {
-        let mut packet = match handled {
-            Some(packet) if emission.forwarded() => packet,
-            _ => Packet {
-                payload: emission.segment.payload,
-                ttl: emission.segment.ttl,
-                ..self.fresh(emission.segment.flow.0, emission.direction, emission.segment.flags)
-            },
+    /// Something leaves a box, `handled` being at hand.
+    fn emitted(&mut self, now: u64, index: usize, emission: &Emission, handled: Option<&Packet>) {
+        let Node::Box(station) = &mut self.nodes[index] else { return };
+        let flow = emission.segment.flow.0;
+        let conn = self.owners.get(flow as usize).copied().unwrap_or_default();
+        let tuple = match &mut station.translations {
+            Some(table) if emission.direction == Direction::Outbound => {
+                let owners = &mut self.owners;
+                table.outward(flow, emission.segment.mapping, || {
+                    owners.push(conn);
+                    owners.len() as u32 - 1
+                })
+            }
+            _ => flow,
         };
-        packet.place = match emission.direction {
+        let hop = station.hop;
+        match (emission.act, handled) {
+            (Act::Forward(edit), Some(packet)) => {
+                if edit.strip_timestamps && packet.flags.has(Flags::SYN) {
+                    self.conns[conn as usize].timestamps = false;
+                }
+                let ttl = packet.ttl.saturating_sub(u8::from(hop));
+                if ttl > 0 {
+                    self.leave_box(now, index, Packet { tuple, ttl, ..*packet });
+                }
+            }
+            (Act::Refuse(why), Some(packet)) => {
+                let error = Packet {
+                    tuple: packet.tuple,
+                    icmp: Some(why),
+                    keepalive: packet.keepalive,
+                    ..self.fresh(conn, emission.direction, Flags::default())
+                };
+                self.leave_box(now, index, error);
+            }
+            (Act::Make(look), _) => {
+                // It acknowledges what came last from where it goes to.
+                let answered = handled.filter(|packet| packet.direction != emission.direction);
+                let made = Packet {
+                    tuple,
+                    payload: emission.segment.payload,
+                    ttl: emission.segment.ttl,
+                    ahead: look.ahead,
+                    ack: answered.map_or(0, |packet| packet.range.to),
+                    ..self.fresh(conn, emission.direction, emission.segment.flags)
+                };
+                self.leave_box(now, index, made);
+            }
+            (Act::Forward(_) | Act::Refuse(_), None) => {}
+        }
+    }
+
+    fn leave_box(&mut self, now: u64, index: usize, packet: Packet) {
+        let place = match packet.direction {
             Direction::Outbound => index as u8 + 1,
             Direction::Inbound => index as u8,
         };
-        self.travel(now, packet);
+        self.travel(now, Packet { place, ..packet });
     }
 
     fn arm_box(&mut self, index: usize) {
-        let Node::Box { machine, armed } = &mut self.nodes[index] else {
+        let Node::Box(Station { machine, armed, .. }) = &mut self.nodes[index] else {
             return;
         };
         let Some(next) = machine.next_timeout() else { return };
@@ -285,5 +380,33 @@ impl World {
     /// A word that has arrived.
     pub(super) fn read(&mut self, conn: u32, direction: Direction, index: u32) -> Option<Word> {
         self.stream(conn)?.sender(direction).word(index)
+    }
+}
+
+impl Station {
+    /// As which flow, and in which of its translations, the box knows a segment that arrives.
+    fn known_as(&self, packet: &Packet) -> Option<(u32, u16)> {
+        match &self.translations {
+            Some(table) if packet.direction == Direction::Inbound => table.inward(packet.tuple),
+            _ => Some((packet.tuple, 0)),
+        }
+    }
+
+    /// What the tuple of a packet is on the other side.
+    fn beyond(&self, packet: &Packet) -> Option<u32> {
+        match (&self.translations, packet.direction) {
+            (None, _) => Some(packet.tuple),
+            (Some(table), Direction::Outbound) => table.latest(packet.tuple),
+            (Some(table), Direction::Inbound) => table.inward(packet.tuple).map(|(inside, _)| inside),
+        }
+    }
+}
+
+/// Length of a TCP header as Linux sends it: a SYN has the size, selective acknowledgements and a window scale as well.
+const fn header(flags: Flags, timestamps: bool) -> u8 {
+    match (flags.has(Flags::SYN), timestamps) {
+        (true, true) => 40,
+        (false, true) | (true, false) => Segment::HEADER,
+        (false, false) => 20,
     }
 }

@@ -1,14 +1,16 @@
 //! The path at work: two hosts, what is between them, and what is to happen next.
 
 use super::agenda::{Agenda, Event};
+use super::bench::Plain;
 use super::clock::Sleeps;
 use super::link::Link;
 use super::path::{Confirmation, NodeSpec, Opening, PathSpec, Restart};
 use super::rng::Rng;
-use super::state::{Client, Conn, Duplex, Node, Packet, Server, Service, ServiceState, Word};
+use super::state::{Client, Conn, Duplex, Node, Packet, Server, Service, ServiceState, Station, Word};
 use super::stream::{NEVER, Patience, Range};
 use super::ticks;
-use crate::boxes::{Direction, Emit, Stateful};
+use super::translation::Translations;
+use crate::boxes::{Direction, Emit};
 use crate::model::{Action, Fact, FirstSpeaker, HoldId, Observation};
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -28,6 +30,9 @@ pub struct World {
     /// The service channel first, then holds in the order of their opening.
     pub(super) conns: Vec<Conn>,
     by_hold: BTreeMap<HoldId, u32>,
+    /// The connection of each tuple.
+    pub(super) owners: Vec<u32>,
+    pub(super) plain: Vec<Plain>,
     pub(super) streams: Vec<Duplex>,
     pub(super) packets: Vec<Packet>,
     pub(super) free: Vec<u32>,
@@ -51,7 +56,13 @@ impl World {
             .iter()
             .map(|node| match node {
                 NodeSpec::Link(link) => Node::Link(Link::new(link)),
-                NodeSpec::Box(rules) => Node::Box { machine: Box::new(Stateful::new(*rules)), armed: NEVER },
+                NodeSpec::Box(_) | NodeSpec::Named(_) | NodeSpec::Router => match node.machine() {
+                    Some((machine, hop)) => {
+                        let translations = machine.translates().then(Translations::default);
+                        Node::Box(Station { machine, armed: NEVER, hop, translations })
+                    }
+                    None => Node::Router,
+                },
             })
             .collect();
         let rtt = ticks(spec.rtt());
@@ -74,6 +85,8 @@ impl World {
             agenda: Agenda::default(),
             conns: Vec::with_capacity(1024),
             by_hold: BTreeMap::new(),
+            owners: vec![0],
+            plain: Vec::new(),
             streams: Vec::with_capacity(256),
             packets: Vec::with_capacity(256),
             free: Vec::with_capacity(256),
@@ -133,7 +146,9 @@ impl World {
 
     pub(super) fn add_conn(&mut self, hold: HoldId, now: u64) -> u32 {
         let conn = self.conns.len() as u32;
-        self.conns.push(Conn::new(hold, now));
+        let tuple = self.owners.len() as u32;
+        self.owners.push(conn);
+        self.conns.push(Conn { tuple, ..Conn::new(hold, now) });
         self.by_hold.insert(hold, conn);
         conn
     }

@@ -5,18 +5,19 @@ use crate::boxes::catalogue::{Entry, Kind, Takes, entries};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::Terminal;
 use crate::profile::path_file;
+use crate::report;
 use std::fmt::Write as _;
 
 /// Shows the list, or what has this name.
 pub(super) fn show(name: &str, terminal: &Terminal) -> Result<(), Failure> {
     if name.is_empty() {
-        return terminal.show_wrapped(&all()?);
+        return terminal.show(&all(terminal.width())?);
     }
     if let Some(path) = path_file::builtin().iter().find(|path| path.name == name) {
         return terminal.print(path.text);
     }
     if let Some(entry) = entries().iter().find(|entry| entry.name == name) {
-        return terminal.show_wrapped(&one(entry));
+        return terminal.show(&one(entry, terminal.width()));
     }
     // The error of a box that is not there says what was probably meant.
     let known = name.split(',').next().unwrap_or_default().parse::<BoxSpec>();
@@ -31,7 +32,7 @@ fn heading(kind: Kind) -> &'static str {
     }
 }
 
-fn all() -> Result<String, Failure> {
+fn all(columns: usize) -> Result<String, Failure> {
     let mut text = String::new();
     let paths = path_file::builtin();
     let names = entries().iter().map(|entry| entry.name).chain(paths.iter().map(|path| path.name));
@@ -43,33 +44,29 @@ fn all() -> Result<String, Failure> {
         }
         let _ = writeln!(text, "{}", heading(kind));
         for entry in of_kind {
-            let _ = writeln!(text, "  {:<width$}  {}", entry.name, entry.about);
+            row(&mut text, entry.name, width, entry.about, columns);
         }
         text.push('\n');
     }
     let _ = writeln!(text, "Paths that are part of the program (--path NAME):");
     for path in paths {
         let read = path.read().map_err(Failure::usage)?;
-        let _ = writeln!(text, "  {:<width$}  {}", path.name, read.about);
+        row(&mut text, path.name, width, &read.about, columns);
     }
     let _ = writeln!(text, "\nParameters, and which real box does so: idlescope lab --list NAME");
     Ok(text)
 }
 
-fn one(entry: &Entry) -> String {
-    let mut text = format!("{}: {}\n", entry.name, entry.about);
-    if !entry.like.is_empty() {
-        let _ = writeln!(text, "Like: {}", entry.like);
+fn one(entry: &Entry, columns: usize) -> String {
+    let made_of = match entry.kind {
+        Kind::Machine => "a state machine of idlescope's own, in the lab and in simulation",
+        Kind::Kernel => "the kernel's netfilter",
+        Kind::Program => "a program from a Debian package",
+    };
+    let mut text = format!("{}\n", entry.name);
+    for (name, said) in [("does", entry.about), ("like", entry.like), ("made of", made_of)] {
+        row(&mut text, name, "made of".len(), said, columns);
     }
-    let _ = writeln!(
-        text,
-        "Made of: {}",
-        match entry.kind {
-            Kind::Machine => "a state machine, in the lab and in simulation",
-            Kind::Kernel => "the kernel's netfilter",
-            Kind::Program => "a program from a Debian package",
-        }
-    );
     if entry.parameters.is_empty() {
         let _ = writeln!(text, "\n  --box {}    (nothing can be set)", entry.name);
         return text;
@@ -80,10 +77,18 @@ fn one(entry: &Entry) -> String {
     text.push('\n');
     for (parameter, written) in entry.parameters.iter().zip(&written) {
         let default = parameter.default.map_or_else(String::new, |default| format!(" [default: {default}]"));
-        let _ = writeln!(text, "  {written:<width$}  {}{default}", parameter.about);
+        row(&mut text, written, width, &format!("{}{default}", parameter.about), columns);
     }
     let _ = writeln!(text, "\n  --box {},{}", entry.name, example(entry));
     text
+}
+
+/// A name and what is said of it, in two columns.
+fn row(text: &mut String, name: &str, width: usize, said: &str, columns: usize) {
+    for (n, line) in report::wrap(said, columns.saturating_sub(width + 4).max(20)).iter().enumerate() {
+        let name = if n == 0 { name } else { "" };
+        let _ = writeln!(text, "  {name:<width$}  {line}");
+    }
 }
 
 fn takes(takes: Takes) -> String {

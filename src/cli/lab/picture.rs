@@ -1,6 +1,6 @@
 //! The path as people see it before they type.
 
-use crate::boxes::{BoxSpec, Node};
+use crate::boxes::Node;
 use crate::lab::far_side::ECHO_PORT;
 use crate::lab::{Host, Lab};
 use crate::model::duration;
@@ -15,24 +15,28 @@ const SOME_TIME: Duration = Duration::from_secs(30);
 /// Hosts, addresses, boxes, what runs on the server, and what to type.
 pub(super) fn of(lab: &Lab) -> String {
     let mut text = String::new();
-    let both = |v4: IpAddr, v6: Option<IpAddr>| v6.map_or_else(|| v4.to_string(), |v6| format!("{v4}  {v6}"));
-    let host = |host| both(lab.address(host), lab.address6(host));
-    let _ = writeln!(text, "  client   {}", host(Host::Client));
+    row(&mut text, "client", &[lab.sides(Host::Client)[0]], "");
     let mut hop = 0;
     for node in &lab.spec().chain.nodes {
-        if let Node::Link(link) = node {
-            let _ = writeln!(text, "    │      {link}");
-            continue;
-        }
         let what = match node {
-            Node::Box(spec) => about(spec),
-            _ => "router, forgets nothing".to_owned(),
+            Node::Link(link) => {
+                let _ = writeln!(text, "    │\n    │      {link}");
+                continue;
+            }
+            Node::Box(spec) => spec.to_string(),
+            Node::Router => "router".to_owned(),
         };
-        let _ = writeln!(text, "    │\n  hop {:<4} {}  {what}", hop + 1, host(Host::Hop(hop)));
+        text.push_str("    │\n");
+        row(&mut text, &format!("hop {}", hop + 1), &lab.sides(Host::Hop(hop)), &what);
+        if let Some(about) = about(node) {
+            let _ = writeln!(text, "    │      {about}");
+        }
         hop += 1;
     }
-    let _ = writeln!(text, "    │\n  server   {}", host(Host::Server));
-    let _ = writeln!(text, "           reflector on port {REFLECTOR_PORT}, TCP and UDP echo on port {ECHO_PORT}");
+    text.push_str("    │\n");
+    let services = format!("reflector on port {REFLECTOR_PORT}, TCP and UDP echo on port {ECHO_PORT}");
+    row(&mut text, "server", &[lab.sides(Host::Server)[0]], "");
+    let _ = writeln!(text, "           {services}");
     let server = SocketAddr::new(lab.address(Host::Server), REFLECTOR_PORT);
     let longest = longest(&lab.spec().chain.nodes);
     let _ = write!(
@@ -43,10 +47,23 @@ pub(super) fn of(lab: &Lab) -> String {
     text
 }
 
-/// The box as written, and what it does.
-fn about(spec: &BoxSpec) -> String {
-    let about = spec.entry().map_or("", |entry| entry.about);
-    if about.is_empty() { spec.to_string() } else { format!("{spec}: {about}") }
+/// A line for a host: its addresses from the client's side to the server's, IPv6 below them, and what it is.
+fn row(text: &mut String, name: &str, sides: &[(IpAddr, Option<IpAddr>)], what: &str) {
+    let of = |addresses: Vec<String>| addresses.join(" - ");
+    let v4 = of(sides.iter().map(|(v4, _)| v4.to_string()).collect());
+    let v6 = of(sides.iter().filter_map(|(_, v6)| Some(v6.as_ref()?.to_string())).collect());
+    let _ = writeln!(text, "  {}", format!("{name:<8} {v4:<22} {what}").trim_end());
+    if !v6.is_empty() {
+        let _ = writeln!(text, "    {}      {v6}", if name == "server" { ' ' } else { '│' });
+    }
+}
+
+/// What the box does.
+fn about(node: &Node) -> Option<&'static str> {
+    match node {
+        Node::Box(spec) => spec.entry().map(|entry| entry.about).filter(|about| !about.is_empty()),
+        _ => None,
+    }
 }
 
 /// A `--max` that shows what this path forgets: twice the longest timeout on it that nobody would wait long for.

@@ -11,7 +11,7 @@ use crate::lab::error::LabError;
 use crate::lab::namespace::Namespace;
 
 use super::folder::Folder;
-use super::start::{Running, start};
+use super::start::{Running, start_listening};
 use super::{PORTS, Surroundings, installed, intercept, milliseconds, redirect};
 
 /// The port on which it takes the connections that were redirected.
@@ -65,7 +65,7 @@ impl HaProxy {
         let mut command = Command::new(program()?);
         // -db: stay in the foreground, one process.
         command.arg("-db").arg("-f").arg(file);
-        let running = start("haproxy", command, folder, hop, listening)?;
+        let running = start_listening("haproxy", command, folder, hop, listening)?;
         let redirects: Vec<String> = around.server.all().map(|server| redirect_of(server)).collect();
         intercept(hop, &redirects, &self.silence())?;
         Ok(running)
@@ -100,6 +100,7 @@ impl HaProxy {
                 listening.push(bind);
             }
             // Without a port: the one that the client meant.
+            let far = if far.is_ipv4() { far.to_string() } else { format!("[{far}]") };
             let _ = writeln!(config, "backend to-{family}\n  server far {far}");
         }
         (config, listening)

@@ -9,7 +9,7 @@ use crate::lab::error::LabError;
 use crate::lab::namespace::Namespace;
 
 use super::folder::Folder;
-use super::start::{Running, start};
+use super::start::{Running, start_listening};
 use super::{PORTS, Surroundings, installed, intercept, milliseconds, redirect};
 
 /// Where Debian keeps the module for TCP.
@@ -105,7 +105,7 @@ fn run(hop: &Namespace, modules: &str, body: &str, listening: Vec<std::net::Sock
     let file = folder.write("nginx.conf", &config)?;
     let mut command = Command::new(program()?);
     command.arg("-p").arg(folder.path()).arg("-e").arg("stderr").arg("-c").arg(file);
-    start("nginx", command, folder, hop, listening)
+    start_listening("nginx", command, folder, hop, listening)
 }
 
 fn program() -> Result<PathBuf, LabError> {

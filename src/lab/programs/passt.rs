@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::lab::cable::{TO_CLIENT, TO_SERVER};
+use crate::lab::cable::{Mac, NOBODY, TO_CLIENT, TO_SERVER};
 use crate::lab::error::LabError;
 use crate::lab::frames::{Frames, LONGEST, Seen};
 use crate::lab::layout::PREFIX_V4;
@@ -40,7 +40,7 @@ pub(super) fn start(hop: &Namespace, around: &Surroundings) -> Result<Running, L
     // The socket is its standard input: no other descriptor is passed on to a program.
     command.stdin(Stdio::from(OwnedFd::from(theirs)));
     command.args(["--foreground", "--stderr", "--quiet", "--one-off", "--fd", "0", "--interface", TO_SERVER]);
-    command.args(["--mac-addr", &mac_text(around.left_mac), "--mtu", MTU, "--dns", ""]);
+    command.args(["--mac-addr", &mac_text(around.left_mac), "--mtu", MTU, "--dns", "none"]);
     // Its guest knows its addresses and neighbours, and nothing on the hop is for it.
     command.args(["--no-map-gw", "--no-dhcp", "--no-dhcpv6", "--no-ndp", "--no-ra"]);
     command.args(["--netmask", &PREFIX_V4.to_string()]);
@@ -50,7 +50,12 @@ pub(super) fn start(hop: &Namespace, around: &Surroundings) -> Result<Running, L
     for (guest, gateway) in around.client.all().zip(around.left.all()) {
         command.args(["--address", &guest.to_string(), "--gateway", &gateway.to_string()]);
     }
-    let running = start_program("passt", command, folder, hop, Vec::new())?;
+    // It is ready as soon as it answers a question, which waits in the socket until then.
+    (&ours).write_all(&question(around)).map_err(call("writing to passt"))?;
+    ours.set_nonblocking(true).map_err(call("fcntl"))?;
+    let answered = || Ok((&ours).read(&mut [0; LONGEST]).is_ok_and(|length| length > 0));
+    let running = start_program("passt", command, folder, hop, answered)?;
+    ours.set_nonblocking(false).map_err(call("fcntl"))?;
     Ok(running.with(Bridge::start(frames, ours).map_err(call("starting a thread"))?))
 }
 
@@ -59,7 +64,16 @@ pub(super) fn program() -> Result<PathBuf, LabError> {
     installed("passt", "is the box `passt`", "passt")
 }
 
-fn mac_text(mac: [u8; 6]) -> String {
+/// Who has the hop's address? ARP (RFC 826), asked by nobody, whom the answer does not reach.
+fn question(around: &Surroundings) -> Vec<u8> {
+    const BROADCAST: Mac = [0xff; 6];
+    let arp = [0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1];
+    let (asker, asked) = (around.client.v4.octets(), around.left.v4.octets());
+    let frame = [&BROADCAST[..], &NOBODY, &arp, &NOBODY, &asker, &[0; 6], &asked].concat();
+    [&(frame.len() as u32).to_be_bytes()[..], &frame].concat()
+}
+
+fn mac_text(mac: Mac) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 

@@ -41,21 +41,33 @@ impl Running {
 }
 
 /// Starts `command` on `hop` and waits until it listens on all of `addresses`.
-pub(super) fn start(
+pub(super) fn start_listening(
     name: &'static str,
     mut command: Command,
     folder: Folder,
     hop: &Namespace,
     addresses: Vec<SocketAddr>,
 ) -> Result<Running, LabError> {
+    command.stdin(Stdio::null());
+    start(name, command, folder, hop, || {
+        let wanted = addresses.clone();
+        hop.call(move || wanted.iter().all(listens))
+    })
+}
+
+/// Starts `command` on `hop` and waits until it is `ready`.
+pub(super) fn start(
+    name: &'static str,
+    mut command: Command,
+    folder: Folder,
+    hop: &Namespace,
+    mut ready: impl FnMut() -> Result<bool, LabError>,
+) -> Result<Running, LabError> {
     // A proxied connection takes two descriptors, and a soft limit of 1024 is usual.
     raise_file_limit();
     let output = folder.output()?;
     let same = output.try_clone().map_err(|source| LabError::File { path: "a program's output".into(), source })?;
     command.current_dir(folder.path()).stdout(output).stderr(same);
-    if !addresses.is_empty() {
-        command.stdin(Stdio::null());
-    }
     let mut process = Process::start(hop, command)?;
     let failed = |what: String| LabError::Program { program: name, host: hop.place(), what, stderr: folder.said() };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -67,12 +79,11 @@ pub(super) fn start(
         if let Ok(Some(status)) = process.try_wait() {
             return Err(failed(format!("has ended ({status})")));
         }
-        let wanted = addresses.clone();
-        if hop.call(move || wanted.iter().all(listens))? {
+        if ready()? {
             return Ok(Running { process, _with: None, _folder: folder });
         }
         if clock.now().since_start() > READY_BY {
-            return Err(failed(format!("does not listen after {} s", READY_BY.as_secs())));
+            return Err(failed(format!("is not ready after {} s", READY_BY.as_secs())));
         }
         runtime.block_on(clock.sleep_until(clock.now() + LOOKING));
     }

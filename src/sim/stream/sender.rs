@@ -101,7 +101,6 @@ impl<W: Copy> Sender<W> {
     }
 
     /// Everything written is acknowledged.
-    #[cfg(test)]
     pub(in crate::sim) fn is_idle(&self) -> bool {
         self.words.is_empty()
     }

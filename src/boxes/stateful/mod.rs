@@ -3,52 +3,47 @@
 //! Nobody needs to be told when a silent box forgets, so it does not run timers: whether a flow is overdue is asked when
 //! its next segment comes. A box that says farewell, or whose lifetime depends on how many flows it has, must act in
 //! time: it keeps a heap with one entry a flow, which is corrected when it comes up rather than at every segment.
+//!
+//! A box that ends a flow with a FIN is a proxy, and its kernel has a socket towards that end, which lingers in
+//! FIN-WAIT-2: it takes in acknowledgements, answers keepalives and the FIN of that end with ACK, and data with RST.
 
+mod farewell;
+mod table;
+
+use super::hash;
 use super::{
-    Activity, Direction, Emit, Flags, FlowId, Inspection, Lifetime, Middlebox, Notice, Rules, Segment, Unknown,
+    Activity, Direction, Eats, Edit, Emit, Flags, FlowId, Inspection, Lifetime, Middlebox, Resets, Rewrites, Room,
+    Rules, Segment, Unknown, Unreachable,
 };
 use crate::time::{Duration, Instant};
+pub(super) use farewell::{Answer, answer, back, reset_of};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use table::{Entry, State, Table};
 
 /// How long a flow is kept after its FIN or RST came by, so that the last segments of a polite end still pass
 /// (conntrack's `nf_conntrack_tcp_timeout_close`, 10 s).
 pub const CLOSING_LINGER: Duration = Duration::from_secs(10);
 
+/// How long the stack of a box that said FIN keeps its socket for the answer (Linux `net.ipv4.tcp_fin_timeout`).
+pub const FAREWELL_LINGER: Duration = Duration::from_secs(60);
+
 /// A box that keeps state for each flow, and follows its [`Rules`].
 #[derive(Clone, Debug)]
 pub struct Stateful {
     rules: Rules,
-    /// Indexed by flow.
-    table: Vec<Entry>,
-    live: u32,
-    /// Entries in `table` that may be due, by the time at which they are with the lifetime of an empty box. Empty
-    /// unless `timed`.
+    table: Table,
+    /// Flows that may be due, by the time at which they are with the lifetime of an empty box. Empty unless `timed`.
     due: BinaryHeap<Reverse<(Instant, u32)>>,
     timed: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    state: State,
-    born: Instant,
-    active: Instant,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Absent,
-    Open,
-    Closing,
-}
-
-const ABSENT: Entry = Entry { state: State::Absent, born: Instant::ZERO, active: Instant::ZERO };
-
 impl Stateful {
     /// An empty box.
     pub fn new(rules: Rules) -> Self {
-        let timed = !rules.farewell.is_silent() || matches!(rules.lifetime, Lifetime::Adaptive { .. });
-        Self { rules, table: Vec::new(), live: 0, due: BinaryHeap::new(), timed }
+        let counted = matches!(rules.lifetime, Lifetime::Adaptive { .. }) || matches!(rules.room, Room::Refuses(_));
+        let timed = counted || !rules.farewell.is_silent();
+        Self { rules, table: Table::default(), due: BinaryHeap::new(), timed }
     }
 
     /// How it behaves.
@@ -58,7 +53,7 @@ impl Stateful {
 
     /// Flows in the table. Overdue flows of a box that is silent about them count until their next segment.
     pub fn live(&self) -> u32 {
-        self.live
+        self.table.live()
     }
 
     /// The lifetime of `flow`; `None`: for ever.
@@ -67,7 +62,7 @@ impl Stateful {
             Lifetime::Never => None,
             Lifetime::Idle(idle) | Lifetime::Adaptive { idle, .. } => Some(idle),
             Lifetime::Mixture { first, second, share, salt } => {
-                if unit_hash(salt, flow) < share {
+                if hash::unit(salt, flow) < share {
                     Some(first)
                 } else {
                     second
@@ -79,7 +74,7 @@ impl Stateful {
     /// When `flow` is overdue in a box with room; `None`: never.
     fn overdue_at(&self, flow: u32, entry: Entry) -> Option<Instant> {
         match entry.state {
-            State::Absent => None,
+            State::Absent | State::Left { .. } => None,
             State::Closing => Some(entry.active + CLOSING_LINGER),
             State::Open => {
                 let idle = self.lifetime(flow).map(|idle| entry.active + idle);
@@ -95,8 +90,8 @@ impl Stateful {
     /// By how much the load shortens every lifetime now.
     fn pressure(&self) -> Duration {
         match self.rules.lifetime {
-            Lifetime::Adaptive { idle, from, to } if self.live > from => {
-                let over = self.live.min(to).saturating_sub(from);
+            Lifetime::Adaptive { idle, from, to } if self.live() > from => {
+                let over = self.live().min(to).saturating_sub(from);
                 idle.mul_f64(f64::from(over) / f64::from(to.saturating_sub(from).max(1)))
             }
             _ => Duration::ZERO,
@@ -129,30 +124,50 @@ impl Stateful {
         }
     }
 
-    fn entry(&self, flow: u32) -> Entry {
-        self.table.get(flow as usize).copied().unwrap_or(ABSENT)
-    }
-
-    fn set(&mut self, flow: u32, entry: Entry) {
-        let index = flow as usize;
-        if index >= self.table.len() {
-            self.table.resize(index + 1, ABSENT);
+    /// Makes the flow of `segment` known, or starts it anew, where there is room; whether there was.
+    fn open(&mut self, now: Instant, direction: Direction, segment: Segment, out: &mut Emit) -> bool {
+        let flow = segment.flow.0;
+        let mut entry = self.table.get(flow);
+        let known = matches!(entry.state, State::Open | State::Closing);
+        match self.rules.room {
+            Room::Evicts(room) if !known && self.live() >= room => {
+                if let Some(idlest) = self.table.idlest() {
+                    self.table.forget(idlest);
+                }
+            }
+            Room::Refuses(room) if !known && self.live() >= room => {
+                out.refuse(direction, segment, Unreachable::Host);
+                return false;
+            }
+            _ => {}
         }
-        let known = u32::from(entry.state != State::Absent);
-        self.live = self.live + known - u32::from(self.table[index].state != State::Absent);
-        self.table[index] = entry;
+        let fresh = self.rules.outbound_unknown == Unknown::Remap && !known;
+        if fresh || entry.mappings == 0 {
+            entry.mappings = entry.mappings.saturating_add(1);
+        }
+        self.table.set(flow, Entry { state: State::Open, born: now, active: now, ..entry });
+        self.watch(flow);
+        true
     }
 
-    /// Makes `flow` known, or starts it anew.
-    fn open(&mut self, now: Instant, flow: u32) {
-        self.set(flow, Entry { state: State::Open, born: now, active: now });
-        self.watch(flow);
+    /// Lets a segment through, as it looks on the other side.
+    fn forward(&self, direction: Direction, mut segment: Segment, out: &mut Emit) {
+        if self.rules.translates && direction == Direction::Outbound {
+            segment.mapping = self.table.get(segment.flow.0).mapping();
+        }
+        let edit = match self.rules.rewrites {
+            Rewrites::Nothing => Edit::NONE,
+            Rewrites::Timestamps => Edit { strip_timestamps: true, ..Edit::NONE },
+            // Never 0, and the same for the whole life of the flow.
+            Rewrites::Sequence { salt } => Edit { shift: hash::mix(salt, segment.flow.0) as u32 | 1, ..Edit::NONE },
+        };
+        out.forward_changed(direction, segment, edit);
     }
 
     /// Puts `flow` where its end will be noticed.
     fn watch(&mut self, flow: u32) {
         if self.timed
-            && let Some(at) = self.overdue_at(flow, self.entry(flow))
+            && let Some(at) = self.overdue_at(flow, self.table.get(flow))
         {
             self.due.push(Reverse((at, flow)));
         }
@@ -166,7 +181,7 @@ impl Stateful {
                 return;
             }
             self.due.pop();
-            let entry = self.entry(flow);
+            let entry = self.table.get(flow);
             let Some(at) = self.overdue_at(flow, entry) else {
                 continue;
             };
@@ -174,23 +189,11 @@ impl Stateful {
                 self.due.push(Reverse((at, flow)));
                 continue;
             }
-            self.set(flow, ABSENT);
             if entry.state == State::Open {
-                self.take_leave(flow, out);
+                self.take_leave(now, flow, out);
+            } else {
+                self.table.forget(flow);
             }
-        }
-    }
-
-    fn take_leave(&self, flow: u32, out: &mut Emit) {
-        let ends =
-            [(Direction::Inbound, self.rules.farewell.client), (Direction::Outbound, self.rules.farewell.server)];
-        for (direction, notice) in ends {
-            let flags = match notice {
-                Notice::Nothing => continue,
-                Notice::Fin => Flags::FIN | Flags::ACK,
-                Notice::Rst => Flags::RST | Flags::ACK,
-            };
-            out.send(direction, Segment::bare(FlowId(flow), flags));
         }
     }
 
@@ -198,39 +201,52 @@ impl Stateful {
         match self.rules.activity {
             Activity::Any => true,
             Activity::Outbound => direction == Direction::Outbound,
-            Activity::Payload => segment.payload > 0,
+            Activity::Inbound => direction == Direction::Inbound,
+            Activity::Payload => segment.news() > 0,
+        }
+    }
+
+    fn eats(&self, segment: Segment) -> bool {
+        match self.rules.eats {
+            Eats::Nothing => false,
+            Eats::ZeroByte => segment.keepalive && segment.payload == 0,
+            Eats::OneByte => segment.keepalive && segment.payload > 0,
         }
     }
 
     fn handle_unknown(&mut self, now: Instant, direction: Direction, segment: Segment, out: &mut Emit) {
-        let flow = segment.flow.0;
-        if segment.flags.opens() && direction == Direction::Outbound {
-            self.open(now, flow);
-            out.forward(direction, segment);
-            return;
-        }
+        let opens = segment.flags.opens() && direction == Direction::Outbound;
         let rule = match direction {
+            Direction::Outbound if opens => Unknown::Revive,
             Direction::Outbound => self.rules.outbound_unknown,
             Direction::Inbound => self.rules.inbound_unknown,
         };
-        let (reset, ends) = (segment.flags.has(Flags::RST), segment.flags.has(Flags::FIN));
+        if segment.flags.has(Flags::RST) {
+            return;
+        }
         match rule {
-            Unknown::Reset if !reset => {
-                out.send(direction.reverse(), Segment::bare(segment.flow, Flags::RST | Flags::ACK));
+            Unknown::Drop => {}
+            Unknown::Reset => {
+                let flags = match self.rules.resets {
+                    Resets::Kernel => reset_of(&segment),
+                    Resets::Mirror => Flags::RST | Flags::ACK,
+                };
+                out.send_as(direction.reverse(), back(&segment, flags), self.rules.resets.look());
             }
-            Unknown::Revive if !reset && !ends => {
-                self.open(now, flow);
-                out.forward(direction, segment);
+            Unknown::Refuse(why) => out.refuse(direction, segment, why),
+            Unknown::Revive | Unknown::Remap => {
+                if !segment.flags.has(Flags::FIN) && self.open(now, direction, segment, out) {
+                    self.forward(direction, segment, out);
+                }
             }
-            _ => {}
         }
     }
 
     fn handle_known(&mut self, now: Instant, direction: Direction, segment: Segment, mut entry: Entry, out: &mut Emit) {
         let flow = segment.flow.0;
-        out.forward(direction, segment);
+        self.forward(direction, segment, out);
         if segment.flags.opens() && direction == Direction::Outbound {
-            self.open(now, flow);
+            self.open(now, direction, segment, out);
             return;
         }
         let closing = segment.flags.has(Flags::RST) || segment.flags.has(Flags::FIN);
@@ -241,7 +257,7 @@ impl Stateful {
         if began_closing {
             entry.state = State::Closing;
         }
-        self.set(flow, entry);
+        self.table.set(flow, entry);
         if began_closing {
             // This end comes sooner than the one the heap knows of.
             self.watch(flow);
@@ -250,23 +266,35 @@ impl Stateful {
 }
 
 impl Middlebox for Stateful {
+    fn translates(&self) -> bool {
+        self.rules.translates
+    }
+
     fn handle(&mut self, now: Instant, direction: Direction, segment: Segment, out: &mut Emit) {
+        if self.eats(segment) {
+            return;
+        }
         if self.timed {
             self.purge(now, out);
         }
         let flow = segment.flow.0;
-        let entry = self.entry(flow);
+        let entry = self.table.get(flow);
+        if matches!(entry.state, State::Left { .. }) && self.handle_left(now, direction, segment, out) {
+            return;
+        }
         let overdue = match (self.overdue_at(flow, entry), self.looked(now)) {
             (Some(at), Some(looked)) => !self.timed && at <= looked,
             _ => false,
         };
         if overdue {
-            self.set(flow, ABSENT);
+            self.table.forget(flow);
         }
-        if overdue || entry.state == State::Absent {
-            self.handle_unknown(now, direction, segment, out);
-        } else {
+        let known = !overdue && matches!(entry.state, State::Open | State::Closing);
+        let astray = self.rules.translates && direction == Direction::Inbound && segment.mapping != entry.mapping();
+        if known && !astray {
             self.handle_known(now, direction, segment, entry, out);
+        } else {
+            self.handle_unknown(now, direction, segment, out);
         }
     }
 
@@ -286,14 +314,4 @@ fn whole_periods(since: Duration, period: Duration) -> Duration {
     let period = (period.as_nanos() as u64).max(1);
     let since = since.as_nanos() as u64;
     Duration::from_nanos(since - since % period)
-}
-
-/// A number from 0 to 1 that depends on nothing but `salt` and `flow`: the finaliser of `SplitMix64` (Steele, Lea and
-/// Flood, OOPSLA 2014), standing in for the 4-tuple hash of a router.
-fn unit_hash(salt: u64, flow: u32) -> f64 {
-    let mut z = salt.wrapping_add((u64::from(flow) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^= z >> 31;
-    (z >> 11) as f64 / (1u64 << 53) as f64
 }

@@ -168,6 +168,12 @@ impl Lab {
         Process::start(self.namespace(host)?, command)
     }
 
+    /// The same for a shell that somebody types to: in the foreground of the terminal at its standard input, in a
+    /// process group of its own.
+    pub fn shell_in(&self, host: Host, command: Command) -> Result<Process, LabError> {
+        Process::start_in_foreground(self.namespace(host)?, command)
+    }
+
     /// Changes after how long a NAT or firewall of the kernel's forgets. It counts for each connection from its next
     /// packet.
     pub fn set_timeout(&self, host: Host, timeout: Duration) -> Result<(), LabError> {

@@ -25,10 +25,19 @@ pub struct Process {
 
 impl Process {
     /// Starts `command` in `namespace`, from the thread that lives there: the kernel ties the program's life to it.
-    pub(super) fn start(namespace: &Namespace, mut command: Command) -> Result<Self, LabError> {
+    pub(super) fn start(namespace: &Namespace, command: Command) -> Result<Self, LabError> {
+        Self::begin(namespace, command, false)
+    }
+
+    /// The same, in a process group of its own that has the terminal at its standard input.
+    pub(super) fn start_in_foreground(namespace: &Namespace, command: Command) -> Result<Self, LabError> {
+        Self::begin(namespace, command, true)
+    }
+
+    fn begin(namespace: &Namespace, mut command: Command, foreground: bool) -> Result<Self, LabError> {
         let (program, host) = (command.get_program().to_string_lossy().into_owned(), namespace.place());
         let start = move || {
-            let birth = contain::contain(&mut command)?;
+            let birth = contain::contain(&mut command, foreground)?;
             let child = command.spawn()?;
             // The writing end of the pipe goes with the command: from here on, reading it ends.
             drop(command);

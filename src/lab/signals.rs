@@ -82,7 +82,8 @@ impl Signals {
         let child = i32::try_from(process.child().id()).ok().and_then(Pid::from_raw);
         let child = pidfd_open(child.ok_or(io::ErrorKind::NotFound)?, PidfdFlags::empty())?;
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-        let mut sources = [PollFd::new(&child, PollFlags::IN), PollFd::from_borrowed_fd(self.requests.as_fd(), PollFlags::IN)];
+        let mut sources =
+            [PollFd::new(&child, PollFlags::IN), PollFd::from_borrowed_fd(self.requests.as_fd(), PollFlags::IN)];
         loop {
             match poll(&mut sources, limit.as_ref()) {
                 // The handler that interrupted it has written why.
@@ -143,11 +144,8 @@ impl Terminal {
         without_stopping(|| {
             let _ = rustix::termios::tcsetpgrp(stdin.as_fd(), self.group);
             if killed {
-                let _ = rustix::termios::tcsetattr(
-                    stdin.as_fd(),
-                    rustix::termios::OptionalActions::Drain,
-                    &self.settings,
-                );
+                let _ =
+                    rustix::termios::tcsetattr(stdin.as_fd(), rustix::termios::OptionalActions::Drain, &self.settings);
             }
         });
     }

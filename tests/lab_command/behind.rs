@@ -21,7 +21,20 @@ pub(crate) fn lab(arguments: &[&str]) -> Command {
 /// A probe inside a lab that writes its summary to this file.
 fn probing(way: &[&str], target: &str, max: &str, summary: &Path) -> Child {
     let summary = summary.to_str().unwrap();
-    let probe = ["--", "idlescope", "probe", target, "--max", max, "--connections", "64", "--no-recheck", "--summary"];
+    let probe = [
+        "--",
+        "idlescope",
+        "probe",
+        target,
+        "--min",
+        "500ms",
+        "--max",
+        max,
+        "--connections",
+        "64",
+        "--no-recheck",
+        "--summary",
+    ];
     let mut command = lab(&[way, &probe, &[summary]].concat());
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
@@ -73,10 +86,10 @@ pub(crate) fn ten_labs_run_side_by_side() {
     let folder = tempfile::tempdir().unwrap();
     let started: Vec<_> = (0..10_u64)
         .map(|n| {
-            let timeout = Duration::from_secs(2 + n % 3);
+            let timeout = Duration::from_secs(3 + n % 3);
             let summary = folder.path().join(format!("{n}.csv"));
             let way = format!("nat,timeout={}s", timeout.as_secs());
-            (probing(&["--box", &way], "reflector://10.77.2.2", "8", &summary), summary, timeout)
+            (probing(&["--box", &way], "reflector://10.77.2.2", "10", &summary), summary, timeout)
         })
         .collect();
     for (probing, summary, timeout) in started {

@@ -45,7 +45,8 @@ fn signal(child: &Child, signal: Signal) {
 /// Runs `idlescope lab` with these arguments on a terminal of its own (script(1)); what is written to its input is typed.
 fn on_a_terminal(arguments: &str) -> Command {
     let mut command = Command::new("script");
-    command.args(["-qec", &format!("{BINARY} lab {arguments}"), "/dev/null"]);
+    // Not below another shell, which would take Ctrl-C for its own.
+    command.args(["-qec", &format!("exec {BINARY} lab {arguments}"), "/dev/null"]);
     command.env("SHELL", "/bin/sh").env("TERM", "dumb").stdin(Stdio::piped());
     command
 }

@@ -53,18 +53,21 @@ pub(crate) fn the_environment_says_who_is_where() {
     assert!(out.contains("inet 10.77.1.2/24"), "{out}");
 }
 
+/// This test's own binary in a role, on the client's side of such a path; what it says.
+fn plays(name: &str, way: &[&str]) -> String {
+    let binary = std::env::current_exe().unwrap();
+    let role = harness::role(name);
+    let mut command = lab(&[way, &["--", binary.to_str().unwrap()]].concat());
+    command.envs(role.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
 pub(crate) fn the_server_echoes_tcp_and_udp() {
-    let talk = |way: &[&str]| {
-        let binary = std::env::current_exe().unwrap();
-        let role = harness::role("talk");
-        let mut command = lab(&[way, &["--", binary.to_str().unwrap()]].concat());
-        command.envs(role.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let done = command.output().unwrap();
-        let said = String::from_utf8_lossy(&done.stderr);
-        assert_eq!(String::from_utf8_lossy(&done.stdout), "echoed twice, over both families\n", "{said}");
-    };
-    talk(&["-6"]);
-    talk(&["-6", "--hop", "--box", "nat,timeout=5s", "--hop"]);
+    for way in [&["-6"][..], &["-6", "--hop", "--box", "nat,timeout=5s", "--hop"]] {
+        assert_eq!(plays("talk", way), "echoed twice, over both families\n");
+    }
 }
 
 /// Inside a lab: speaks with the echo services.
@@ -90,13 +93,24 @@ pub(super) fn role_talk() {
 }
 
 pub(crate) fn a_link_takes_its_time() {
-    let (code, out, said) =
-        ran(&["--link", "delay=60ms", "--hop", "--", "sh", "-c", "ping -c 3 -i 0.2 $IDLESCOPE_SERVER"]);
-    assert_eq!(code, 0, "{out}{said}");
-    let times = out.lines().filter_map(|line| line.split_once("time=")?.1.split_once(' ')?.0.parse::<f64>().ok());
-    // The first may have to look for its neighbours; no packet is faster than the link.
-    let times: Vec<f64> = times.collect();
-    assert!(times.len() == 3 && times.iter().all(|time| (120.0..200.0).contains(time)), "{out}");
+    let said = plays("time", &["--link", "delay=60ms", "--hop"]);
+    let times: Vec<f64> = said.split_whitespace().map(|time| time.parse().unwrap()).collect();
+    // No packet is faster than the link; the machine may be slow.
+    assert!(times.len() == 5 && times.iter().all(|time| (0.120..0.5).contains(time)), "{said}");
+}
+
+/// Inside a lab: how long datagrams take to the server and back.
+pub(super) fn role_time() {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.set_read_timeout(Some(SOON)).unwrap();
+    for n in 0..5_u8 {
+        let start = clock::now();
+        socket.send_to(&[n], std::env::var("IDLESCOPE_ECHO").unwrap()).unwrap();
+        let mut heard = [0; 64];
+        let (length, _) = socket.recv_from(&mut heard).unwrap();
+        assert_eq!(&heard[..length], [n]);
+        println!("{}", start.elapsed().as_secs_f64());
+    }
 }
 
 pub(crate) fn captures_are_left_at_every_hop() {

@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::behind::{BINARY, lab};
+use crate::support::clock;
 use crate::support::harness::started_as_root;
 use crate::support::traces::{exists, links};
-use crate::support::clock;
 
 /// The user `nobody`, who exists everywhere.
 const NOBODY: u32 = 65_534;

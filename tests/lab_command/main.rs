@@ -44,5 +44,5 @@ fn main() -> ExitCode {
         refused::a_missing_nft_is_told_with_its_package,
         refused::every_box_is_listed_and_explained,
     ];
-    support::harness::run(tests, &[("talk", inside::role_talk)], AT_A_TIME)
+    support::harness::run(tests, &[("talk", inside::role_talk), ("time", inside::role_time)], AT_A_TIME)
 }

@@ -100,6 +100,7 @@ pub(crate) fn every_box_is_listed_and_explained() {
         }
     }
     for path in path_file::builtin() {
+        assert!(entries().iter().all(|entry| entry.name != path.name), "{} is a box too", path.name);
         assert!(all.contains(path.name), "{all}");
         assert_eq!(list(&[path.name]), path.text);
     }

@@ -9,7 +9,6 @@ use crate::lab::{Host, Lab, Process};
 use crate::model::target::REFLECTOR_PORT;
 use crate::time::Duration;
 use std::ffi::{OsStr, OsString};
-use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -27,11 +26,11 @@ pub(super) fn run(
     secret_file: Option<&Path>,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let (mut command, shell) = match words.split_first() {
+    let (mut command, may_be_typed_to) = match words.split_first() {
         Some((program, arguments)) => {
             let mut command = Command::new(program);
             command.args(arguments);
-            (command, false)
+            (command, is_shell(program) && arguments.is_empty())
         }
         None => (shell(), true),
     };
@@ -40,7 +39,8 @@ pub(super) fn run(
     let mut signals = Signals::listen().map_err(listen)?;
     let held = signals::Terminal::held();
     let mut process = lab.command_in(Host::Client, command).map_err(refused)?;
-    let asked = attend(&mut process, &mut signals, shell && std::io::stdin().is_terminal(), terminal).map_err(listen)?;
+    let asked =
+        attend(&mut process, &mut signals, shell && std::io::stdin().is_terminal(), terminal).map_err(listen)?;
     let status = process.wait().map_err(|error| Failure::usage(format!("wait for the command: {error}")))?;
     if let Some(held) = held {
         held.take_back(status.signal().is_some());
@@ -89,13 +89,19 @@ fn code(status: ExitStatus, killed_on: Option<Request>) -> u8 {
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
+/// Whether this is one of the shells that read their prompt from PS1, as it is.
+fn is_shell(program: &OsStr) -> bool {
+    let name = Path::new(program).file_name().unwrap_or_default();
+    ["sh", "dash", "ash", "bash", "ksh", "mksh"].iter().any(|known| name == OsStr::new(known))
+}
+
 /// The user's shell. It says in its prompt where it is, if it reads that from its environment.
 fn shell() -> Command {
     let chosen = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let shell = chosen.unwrap_or_else(|| PLAIN_SHELL.into());
-    let name = Path::new(&shell).file_name().unwrap_or_default().to_owned();
+    let takes_prompt = is_shell(&shell);
     let mut command = Command::new(shell);
-    if ["sh", "dash", "ash", "bash", "ksh", "mksh"].iter().any(|known| name == OsStr::new(known)) {
+    if takes_prompt {
         command.env("PS1", "(lab) $ ");
     }
     // Debian's bashrc sets a prompt of its own, and names a root directory in front of it where this is set.

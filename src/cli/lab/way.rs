@@ -36,9 +36,12 @@ impl Args for Way {
                  is the order on the path, from client to server",
             ))
             .arg(option(b).num_args(0).default_missing_value("").value_parser(a_hop).help("A plain router on the path"))
-            .arg(option(c).value_name("SPEC").value_parser(a_link).help(
-                "A stretch of the path that takes time and loses packets, such as delay=20ms,loss=1%",
-            ))
+            .arg(
+                option(c)
+                    .value_name("SPEC")
+                    .value_parser(a_link)
+                    .help("A stretch of the path that takes time and loses packets, such as delay=20ms,loss=1%"),
+            )
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -85,7 +88,17 @@ mod tests {
     fn the_order_of_the_command_line_is_the_order_on_the_path() {
         let link = "--link";
         assert_eq!(
-            nodes(&["--hop", link, "delay=1ms", "--hop", "--hop", "--link=loss=1%", "--box", "nat,timeout=5s", "--hop"]),
+            nodes(&[
+                "--hop",
+                link,
+                "delay=1ms",
+                "--hop",
+                "--hop",
+                "--link=loss=1%",
+                "--box",
+                "nat,timeout=5s",
+                "--hop"
+            ]),
             "router → link delay=1ms → router → router → link loss=1% → nat,timeout=5s → router"
         );
         assert_eq!(nodes(&[]), "cable");

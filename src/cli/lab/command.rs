@@ -38,9 +38,11 @@ pub(super) fn run(
     let listen = |error| Failure::usage(format!("listen to signals: {error}"));
     let mut signals = Signals::listen().map_err(listen)?;
     let held = signals::Terminal::held();
-    let mut process = lab.command_in(Host::Client, command).map_err(refused)?;
-    let asked =
-        attend(&mut process, &mut signals, shell && std::io::stdin().is_terminal(), terminal).map_err(listen)?;
+    // In the background, or with its input from elsewhere, a shell is a command as any other.
+    let interactive = may_be_typed_to && held.is_some();
+    let process = if interactive { lab.shell_in(Host::Client, command) } else { lab.command_in(Host::Client, command) };
+    let mut process = process.map_err(refused)?;
+    let asked = attend(&mut process, &mut signals, interactive, terminal).map_err(listen)?;
     let status = process.wait().map_err(|error| Failure::usage(format!("wait for the command: {error}")))?;
     if let Some(held) = held {
         held.take_back(status.signal().is_some());

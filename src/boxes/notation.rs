@@ -172,7 +172,8 @@ impl fmt::Display for LinkSpec {
         let (outbound, inbound) = (self.outbound.properties(), self.inbound.properties());
         let mut parts = Vec::new();
         for (key, _) in KEYS {
-            let of = |lane: &[(&str, String)]| lane.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
+            let of =
+                |lane: &[(&str, String)]| lane.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
             match (of(&outbound), of(&inbound)) {
                 (Some(out), Some(inn)) if out == inn => parts.push(format!("{key}={out}")),
                 (out, inn) => {

@@ -6,7 +6,7 @@
 //!
 //! - [`exit`], [`terminal`], [`values`]: exit codes, output, values of options;
 //! - [`probe`], [`plan`], [`profiles`]: measuring, and what it would do ([`request`] is what they share);
-//! - [`serve`], [`demo`]: the reflector, and the whole story on one machine;
+//! - [`serve`], [`demo`], [`lab`]: the reflector, the whole story on one machine, and paths to try things on;
 //! - [`doctor`]: this host;
 //! - [`completions`], [`man`]: for packagers.
 
@@ -14,6 +14,7 @@ pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod exit;
+pub mod lab;
 pub mod man;
 pub mod plan;
 pub mod probe;
@@ -68,6 +69,9 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Build a path with a known timeout on this machine, and probe it: the whole story in half a minute
     Demo(demo::DemoArgs),
+    /// Build a path with chosen boxes in namespaces, and run a command or a shell on its client's side
+    #[command(after_help = lab::EXAMPLES)]
+    Lab(Box<lab::LabArgs>),
     /// What probe would do: connections, packets, bytes, time. Sends nothing
     #[command(after_help = DURATIONS)]
     Plan(plan::PlanArgs),
@@ -88,6 +92,7 @@ impl Command {
             Self::Probe(args) => probe::run(args, terminal),
             Self::Serve(args) => serve::run(args, terminal),
             Self::Demo(args) => demo::run(args, terminal),
+            Self::Lab(args) => lab::run(args, terminal),
             Self::Plan(args) => plan::run(args, terminal).map(done),
             Self::Profiles(args) => profiles::run(args, terminal).map(done),
             Self::Doctor(args) => doctor::run(args, terminal).map(done),
@@ -134,7 +139,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the command that `arguments` (the program's name first) ask for.
 ///
-/// No thread may have been started before: `demo` enters a user namespace.
+/// No thread may have been started before: `demo` and `lab` enter a user namespace.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,

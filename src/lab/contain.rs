@@ -32,12 +32,15 @@ const KILLED: c_int = libc::SIGKILL;
 
 /// Makes `command` start in a PID namespace that ends with the program, with the thread that starts it, and with this
 /// process. A fresh /proc is mounted over the old one where that is allowed, so that `ps` inside sees what is inside.
-pub(super) fn contain(command: &mut Command) -> io::Result<Birth> {
+///
+/// `foreground` gives the program a process group of its own and the terminal to it: a shell with job control wants to
+/// give the terminal back at its end to whom it got it from, and the lab's group has no number in the namespace.
+pub(super) fn contain(command: &mut Command, foreground: bool) -> io::Result<Birth> {
     let (reader, writer) = io::pipe()?;
     let lab = rustix::process::getpid().as_raw_nonzero().get();
     let stop = stop_signal();
     // SAFETY: the closure makes system calls only; it neither allocates nor locks.
-    unsafe { command.pre_exec(move || enter(lab, stop, &writer)) };
+    unsafe { command.pre_exec(move || enter(lab, stop, foreground, &writer)) };
     Ok(Birth(reader))
 }
 
@@ -63,7 +66,7 @@ impl Birth {
 }
 
 /// In the child: returns in the grandchild that is to become the program; keeper and init never return.
-fn enter(lab: pid_t, stop: c_int, birth: &PipeWriter) -> io::Result<()> {
+fn enter(lab: pid_t, stop: c_int, foreground: bool, birth: &PipeWriter) -> io::Result<()> {
     let mask = block_signals()?;
     // Inherited "ignore" would make children vanish unwaited for.
     // SAFETY: SIG_DFL is no code of ours.
@@ -98,6 +101,13 @@ fn enter(lab: pid_t, stop: c_int, birth: &PipeWriter) -> io::Result<()> {
     announce(birth);
     if own_mounts {
         mount_proc();
+    }
+    if foreground {
+        // SAFETY: plain system calls. SIGTTOU is blocked, so that the terminal may be taken from the background.
+        unsafe {
+            check(libc::setpgid(0, 0))?;
+            check(libc::tcsetpgrp(0, libc::getpid()))?;
+        }
     }
     default_handlers();
     // SAFETY: the mask is a valid set; the old one is not asked for.

@@ -58,7 +58,7 @@ macro_rules! builtins {
 }
 
 const BUILTINS: &[BuiltinPath] =
-    builtins!["home-behind-carrier", "balancer-behind-nat", "lossy-mobile", "long-haul", "mirror-firewall"];
+    builtins!["home-behind-carrier", "balancer-behind-nat", "lossy-mobile", "long-haul", "copied-reset"];
 
 impl BuiltinPath {
     /// Reads it.

@@ -90,14 +90,14 @@ pub(crate) fn twenty_thousand_packets_a_second_lose_none() {
 }
 
 pub(crate) fn a_shift_of_sequence_numbers_goes_unnoticed() {
-    let edit = Edit { shift: 0xdead_beef, ..Edit::NONE };
+    let edit = Edit { shift: 0xdead_beef, shift_back: 77, ..Edit::NONE };
     let bench = Bench::build(vec![editing(edit), open()], None).unwrap();
     for ipv6 in [false, true] {
         bulk(&bench, ipv6, 1 << 20);
     }
     // With losses behind the box, so that there are selective acknowledgements.
-    let mut link = idlescope::boxes::LinkSpec::plain(Duration::from_millis(1));
-    link.outbound.loss = idlescope::boxes::Loss::Independent(0.03);
+    let link = idlescope::boxes::LinkSpec::plain(Duration::from_millis(1));
+    let link = link.losing(idlescope::boxes::Loss::Independent(0.02));
     let bench = Bench::build(vec![editing(edit), Part::Link(link)], None).unwrap();
     bulk(&bench, false, 1 << 20);
     assert!(bench.counters().lost > 0);

@@ -41,7 +41,7 @@ fn main() -> Result<(), Fails> {
     let (min, max) = (Duration::from_secs(1), 4 * timeout);
     // An ordinary user's labs live in a user namespace, which is entered before the first thread exists.
     lab::prepare()?;
-    let labs = [Lab::build(&LabSpec::nat(timeout))?, Lab::build(&LabSpec::nat(timeout))?];
+    let labs = [Lab::build(&LabSpec::nat(timeout)?)?, Lab::build(&LabSpec::nat(timeout)?)?];
     println!("Two NATs that forget after {seconds} s, searched from 1 s to {} s, one server first:", max.as_secs());
     let ladder = measure(&labs[0], move |engine, clock| Box::pin(ladder(engine, clock, min, max)));
     let bisection = measure(&labs[1], move |engine, clock| Box::pin(bisect(engine, clock, min, max)));

@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn a_program_runs_inside_and_ends_with_the_lab() {
-    let lab = Lab::build(&LabSpec::nat(MEMORY)).unwrap();
+    let lab = Lab::build(&LabSpec::nat(MEMORY).unwrap()).unwrap();
     let mut command = Command::new("cat");
     command.arg("/proc/self/net/dev");
     let done = programs::start(&lab, Host::Hop(0), command).finish(Duration::from_secs(5));
@@ -153,7 +153,7 @@ fn an_ordinary_user_builds_a_lab() {
 /// Builds a lab, uses it, and says how that went.
 fn role_build() {
     let without_privileges = rustix::thread::capabilities(None).unwrap().effective.is_empty();
-    match Lab::build(&LabSpec::nat(MEMORY).with_ipv6()) {
+    match Lab::build(&LabSpec::nat(MEMORY).unwrap().with_ipv6()) {
         Err(error) => println!("{error}"),
         Ok(lab) => {
             let (client, server) = connect(&lab);
@@ -204,7 +204,7 @@ fn a_missing_nft_is_named_with_its_package() {
 }
 
 fn a_timeout_that_the_kernel_cannot_keep_is_refused() {
-    let error = Lab::build(&LabSpec::nat(Duration::from_millis(1500))).unwrap_err();
+    let error = LabSpec::nat(Duration::from_millis(1500)).unwrap_err();
     assert!(error.to_string().contains("whole seconds"), "{error}");
 }
 

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn behind_the_nat_the_server_sees_the_router_in_both_address_families() {
-    let lab = Lab::build(&LabSpec::nat(MEMORY).with_ipv6()).unwrap();
+    let lab = Lab::build(&LabSpec::nat(MEMORY).unwrap().with_ipv6()).unwrap();
     let (client, server) = connect(&lab);
     assert_eq!(server.peer_addr().unwrap().ip(), lab.outside());
     assert_eq!(client.local_addr().unwrap().ip(), lab.address(Host::Client));
@@ -142,7 +142,7 @@ fn the_timeout_of_a_living_lab_can_be_changed() {
 
 fn a_cut_of_three_seconds_delays_what_is_said_and_forgets_nothing() {
     // The memory is longer than the cut: what ends a connection here could only be the cut.
-    let lab = Lab::build(&LabSpec::nat(Duration::from_secs(20)).with_ipv6()).unwrap();
+    let lab = Lab::build(&LabSpec::nat(Duration::from_secs(20)).unwrap().with_ipv6()).unwrap();
     let ways = [lab.address(Host::Server), lab.address6(Host::Server).unwrap()];
     let [spoken, silent] = [(); 2].map(|()| ways.map(|way| connect_to(&lab, way)));
     let cut_at = clock::now();

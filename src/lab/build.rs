@@ -1,9 +1,12 @@
 //! Building a lab: namespaces, cables, addresses, routes, and then what stands on each hop.
 
 use super::Lab;
-use super::cable::{self, End};
+use super::cable::{self, End, Mac};
+use super::capture::Sniffer;
 use super::error::LabError;
+use super::layout::StagePlan;
 use super::layout::{Address, Layout, Part, Side};
+use super::machine::{self, Capture, Face, Forwarder, HopAddress, Stage};
 use super::namespace::Namespace;
 use super::permit;
 use super::programs::Surroundings;
@@ -18,6 +21,8 @@ pub(super) struct Cut<'a> {
     pub(super) interface: &'static str,
     /// Who is beyond the cable.
     pub(super) peer: Address,
+    /// The hardware address that it was told, where nobody answers for it.
+    pub(super) pinned: Option<Mac>,
 }
 
 /// Builds a lab.
@@ -26,10 +31,13 @@ pub(super) fn build(spec: &LabSpec) -> Result<Lab, LabError> {
     let layout = Layout::of(&spec.chain)?;
     permit::prepare()?;
     let namespaces = layout.places().into_iter().map(Namespace::new).collect::<Result<_, _>>()?;
-    let mut lab = Lab { spec: spec.clone(), layout, programs: Vec::new(), namespaces };
+    let mut lab =
+        Lab { spec: spec.clone(), layout, programs: Vec::new(), sniffer: None, forwarders: Vec::new(), namespaces };
     lab.settle()?;
     lab.wire()?;
     lab.connect()?;
+    lab.capture()?;
+    lab.forward()?;
     lab.install()?;
     Ok(lab)
 }
@@ -51,7 +59,7 @@ impl Lab {
             }
         }
         for part in &self.layout.parts {
-            let Part::Hop { hop, real } = part else { continue };
+            let Part::Hop { hop, real, .. } = part else { continue };
             if !real.forwards() {
                 continue;
             }
@@ -78,13 +86,11 @@ impl Lab {
     fn connect(&self) -> Result<(), LabError> {
         for (at, namespace) in self.namespaces.iter().enumerate() {
             let Place::Host(host) = namespace.place() else { continue };
-            if !self.speaks_for_itself(namespace.place(), Side::Left) {
-                // A program reads the frames there: the kernel knows only its other side.
-                continue;
-            }
             for (side, cable) in [(Side::Left, at.checked_sub(1)), (Side::Right, Some(at))] {
                 let Some(cable) = cable.filter(|cable| cable + 1 < self.namespaces.len()) else { continue };
-                self.pin(namespace, host, side, cable)?;
+                if self.speaks_for_itself(namespace.place(), side) {
+                    self.pin(namespace, host, side, cable)?;
+                }
             }
             let routes = self.layout.routes(host);
             let interface = interface(namespace.place(), Side::Left);
@@ -97,14 +103,82 @@ impl Lab {
 
     /// Tells `host` the hardware address of its neighbour on one side where nobody there answers for it.
     fn pin(&self, namespace: &Namespace, host: Host, side: Side, cable: usize) -> Result<(), LabError> {
-        let beyond = &self.namespaces[if side == Side::Left { cable } else { cable + 1 }];
-        let back = side.other();
-        if self.speaks_for_itself(beyond.place(), back) {
-            return Ok(());
-        }
+        let Some(mac) = self.unanswered(side, cable) else { return Ok(()) };
         let Some(neighbour) = self.layout.neighbour(host, side) else { return Ok(()) };
-        let mac = self.end(cable, beyond, back).mac;
-        cable::pin(namespace, interface(namespace.place(), side), neighbour, mac)
+        let interface = interface(namespace.place(), side);
+        cable::pin(namespace, interface, neighbour, mac)?;
+        // Whoever reads frames reads them as they are: the kernel has to finish them.
+        machine::offload_off(namespace, interface)
+    }
+
+    /// The hardware address of what is on that side of a cable, where nobody there answers for it.
+    fn unanswered(&self, side: Side, cable: usize) -> Option<Mac> {
+        let beyond = &self.namespaces[if side == Side::Left { cable } else { cable + 1 }];
+        if self.speaks_for_itself(beyond.place(), side.other()) {
+            return None;
+        }
+        Some(match beyond.place() {
+            Place::Forwarder(_) => machine::MAC,
+            Place::Host(_) => self.end(cable, beyond, side.other()).mac,
+        })
+    }
+
+    /// Starts to capture, where that is asked for.
+    fn capture(&mut self) -> Result<(), LabError> {
+        let Some(folder) = &self.spec.capture else { return Ok(()) };
+        let mut interfaces = Vec::new();
+        for namespace in &self.namespaces {
+            let Place::Host(host) = namespace.place() else { continue };
+            let sides = match host {
+                Host::Client => vec![(Side::Right, "client.pcap".to_owned())],
+                Host::Server => vec![(Side::Left, "server.pcap".to_owned())],
+                Host::Hop(_) => {
+                    let place = self.layout.place(host).unwrap_or_default();
+                    vec![(Side::Left, format!("{place}-left.pcap")), (Side::Right, format!("{place}-right.pcap"))]
+                }
+            };
+            for (side, file) in sides {
+                let interface = interface(namespace.place(), side);
+                // A capture is to show whole checksums, and segments as they would be on a real cable.
+                machine::offload_off(namespace, interface)?;
+                interfaces.push((namespace, interface, file));
+            }
+        }
+        self.sniffer = Some(Sniffer::start(folder, &interfaces)?);
+        Ok(())
+    }
+
+    /// Starts the forwarders.
+    fn forward(&mut self) -> Result<(), LabError> {
+        let mut forwarders = Vec::new();
+        for (cable, part) in self.layout.parts.iter().enumerate() {
+            let Part::Forwarder { place, stages } = part else { continue };
+            let [near, middle, far] = &self.namespaces[cable..cable + 3] else { continue };
+            let face =
+                |interface, cable, beyond, side| Face { interface, neighbour: self.end(cable, beyond, side).mac };
+            let left = face(cable::LEFT, cable, near, Side::Right);
+            let right = face(cable::RIGHT, cable + 1, far, Side::Left);
+            let stages = stages.iter().map(|stage| self.stage(stage)).collect::<Result<_, _>>()?;
+            let capture = self.spec.capture.as_ref().map(|folder| Capture { folder: folder.clone(), first: *place });
+            forwarders.push(Forwarder::start(middle, left, right, stages, capture.as_ref())?);
+        }
+        self.forwarders = forwarders;
+        Ok(())
+    }
+
+    /// A stage of a forwarder.
+    fn stage(&self, plan: &StagePlan) -> Result<Stage, LabError> {
+        Ok(match plan {
+            StagePlan::Link(link) => Stage::Link(*link),
+            StagePlan::Box { hop, spec } => {
+                let machine = spec.machine().ok_or_else(|| LabError::NoMachine { name: spec.name() })?;
+                let side = |side| {
+                    let Address { v4, v6 } = self.layout.address(Host::Hop(*hop), side);
+                    HopAddress { v4, v6 }
+                };
+                Stage::Box { machine, left: side(Side::Left), right: side(Side::Right) }
+            }
+        })
     }
 
     /// Whether the kernel answers on that side of a place.
@@ -130,7 +204,7 @@ impl Lab {
     fn install(&mut self) -> Result<(), LabError> {
         let mut programs = Vec::new();
         for (cable, part) in self.layout.parts.iter().enumerate() {
-            let Part::Hop { hop, real } = part else { continue };
+            let Part::Hop { hop, real, .. } = part else { continue };
             let host = Host::Hop(*hop);
             let namespace = self.namespace(host)?;
             match real {
@@ -154,10 +228,12 @@ impl Lab {
     /// Does something at both ends of the last cable.
     pub(super) fn last_cable(&self, act: impl Fn(Cut<'_>) -> Result<(), LabError>) -> Result<(), LabError> {
         let [.., near, server] = &self.namespaces[..] else { return Ok(()) };
+        let cable = self.namespaces.len() - 2;
         for (namespace, side) in [(near, Side::Right), (server, Side::Left)] {
             let Place::Host(host) = namespace.place() else { continue };
             let Some(peer) = self.layout.neighbour(host, side) else { continue };
-            act(Cut { namespace, interface: interface(namespace.place(), side), peer })?;
+            let pinned = self.unanswered(side, cable);
+            act(Cut { namespace, interface: interface(namespace.place(), side), peer, pinned })?;
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! Cables between namespaces: veth pairs, addresses, routes, and the cut of a cable.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use futures::TryStreamExt;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
-use rtnetlink::packet_route::link::{InfoData, InfoVeth};
+use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute};
 use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::{Error, Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
@@ -126,13 +126,7 @@ fn start_v6(address: Ipv6Addr) -> Ipv6Addr {
 
 /// Tells `host` the hardware address of a neighbour that nobody answers for.
 pub(super) fn pin(host: &Namespace, interface: &'static str, peer: Address, mac: Mac) -> Result<(), LabError> {
-    host.netlink("set up a neighbour", move |handle| async move {
-        let index = index(&handle, interface).await?;
-        for address in peer.all() {
-            handle.neighbours().add(index, address).link_layer_address(&mac).replace().execute().await?;
-        }
-        Ok(())
-    })
+    peer.all().try_for_each(|address| neighbour(host, interface, address, mac))
 }
 
 /// Cuts the cable as seen from `host`: frames for `peer` go to a hardware address that nobody has.
@@ -157,6 +151,32 @@ pub(super) fn mend(host: &Namespace, interface: &'static str, peer: Address) -> 
             }
         }
         Ok(())
+    })
+}
+
+/// Says, once and for all, which hardware address `address` has, which is to be reached through `interface`.
+pub(super) fn neighbour(
+    host: &Namespace,
+    interface: &'static str,
+    address: IpAddr,
+    hardware: [u8; 6],
+) -> Result<(), LabError> {
+    host.netlink("set a neighbour's hardware address", move |handle| async move {
+        let index = index(&handle, interface).await?;
+        handle.neighbours().add(index, address).link_layer_address(&hardware).replace().execute().await
+    })
+}
+
+/// The hardware address of an interface.
+pub(super) fn hardware_address(host: &Namespace, interface: &'static str) -> Result<[u8; 6], LabError> {
+    host.netlink("read a hardware address", move |handle| async move {
+        let mut links = handle.link().get().match_name(interface).execute();
+        let link = links.try_next().await?.ok_or(Error::RequestFailed)?;
+        let found = link.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::Address(bytes) => bytes.as_slice().try_into().ok(),
+            _ => None,
+        });
+        found.ok_or(Error::RequestFailed)
     })
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong while a lab is built, each with its remedy.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::spec::{Host, Place};
@@ -97,6 +98,14 @@ pub enum LabError {
         /// In whose namespace.
         host: Place,
         /// What the kernel said.
+        source: io::Error,
+    },
+    /// A capture could not be begun.
+    #[error("cannot capture to {}: {source}; name a folder that may be written to", path.display())]
+    Capture {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
         source: io::Error,
     },
     /// A timeout that the kernel's conntrack cannot keep.

@@ -4,11 +4,14 @@
 use std::io::{self, Read, Write};
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 /// Long enough for every frame, segmentation offload included.
 pub(super) const LONGEST: usize = 65_600;
+/// `SIOCGSTAMPNS` of socket(7), in the form that gives a timespec of the machine's own size (`asm-generic/sockios.h`).
+const STAMP: libc::Ioctl = 0x8907;
 /// Asked for as the socket's buffer; the kernel grants `net.core.rmem_max` at most.
 const BUFFER: usize = 4 << 20;
 
@@ -46,6 +49,17 @@ impl Frames {
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// When the frame that was read last was seen by the kernel, since 1970; none for frames from before the first
+    /// call, which switches the stamps on.
+    pub(super) fn stamp(&self) -> Option<Duration> {
+        // SAFETY: all of its fields are numbers, for which zeros are values.
+        let mut seen: libc::timespec = unsafe { std::mem::zeroed() };
+        // SAFETY: the kernel writes one timespec of this machine's size to the pointer, which outlives the call.
+        let done = unsafe { libc::ioctl(self.0.as_raw_fd(), STAMP, &raw mut seen) };
+        let seconds = u64::try_from(seen.tv_sec).ok().filter(|_| done == 0)?;
+        Some(Duration::new(seconds, u32::try_from(seen.tv_nsec).ok()?))
     }
 
     /// Sends a frame.

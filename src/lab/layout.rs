@@ -48,11 +48,15 @@ pub(super) enum Part {
     Hop {
         /// Its number.
         hop: u8,
+        /// Its place on the path, links counted, from 1.
+        place: usize,
         /// What it is.
         real: Real,
     },
     /// Boxes that are state machines, and links.
     Forwarder {
+        /// The place of the first of them on the path, links counted, from 1.
+        place: usize,
         /// What it holds, from the client's side.
         stages: Vec<StagePlan>,
     },
@@ -60,7 +64,6 @@ pub(super) enum Part {
 
 /// One thing in a forwarder.
 #[derive(Debug)]
-#[allow(dead_code)]
 pub(super) enum StagePlan {
     /// A link.
     Link(LinkSpec),
@@ -124,20 +127,20 @@ impl Layout {
             return Err(LabError::TooManyHops { asked: count, most: MOST_HOPS });
         }
         let mut layout = Self { parts: Vec::new(), ipv6: chain.ipv6, hops: 0, nats: Vec::new(), fronts: Vec::new() };
-        for node in &chain.nodes {
+        for (place, node) in (1..).zip(&chain.nodes) {
             match node {
-                Node::Link(link) => layout.stage(StagePlan::Link(*link)),
-                Node::Router => layout.hop(Real::Router),
+                Node::Link(link) => layout.stage(place, StagePlan::Link(*link)),
+                Node::Router => layout.hop(place, Real::Router),
                 Node::Box(spec) => match Real::of(spec)? {
-                    Some(real) => layout.hop(real),
-                    None => layout.machine(spec)?,
+                    Some(real) => layout.hop(place, real),
+                    None => layout.machine(place, spec)?,
                 },
             }
         }
         Ok(layout)
     }
 
-    fn hop(&mut self, real: Real) {
+    fn hop(&mut self, place: usize, real: Real) {
         let hop = self.hops;
         self.hops += 1;
         if real.hides() {
@@ -146,10 +149,10 @@ impl Layout {
         if real.fronts() {
             self.fronts.push(hop);
         }
-        self.parts.push(Part::Hop { hop, real });
+        self.parts.push(Part::Hop { hop, place, real });
     }
 
-    fn machine(&mut self, spec: &BoxSpec) -> Result<(), LabError> {
+    fn machine(&mut self, place: usize, spec: &BoxSpec) -> Result<(), LabError> {
         let machine = spec.machine().ok_or_else(|| LabError::NoMachine { name: spec.name() })?;
         let hop = self.hops;
         self.hops += 1;
@@ -157,14 +160,14 @@ impl Layout {
             self.nats.push(hop);
             self.fronts.push(hop);
         }
-        self.stage(StagePlan::Box { hop, spec: spec.clone() });
+        self.stage(place, StagePlan::Box { hop, spec: spec.clone() });
         Ok(())
     }
 
-    fn stage(&mut self, stage: StagePlan) {
+    fn stage(&mut self, place: usize, stage: StagePlan) {
         match self.parts.last_mut() {
-            Some(Part::Forwarder { stages }) => stages.push(stage),
-            _ => self.parts.push(Part::Forwarder { stages: vec![stage] }),
+            Some(Part::Forwarder { stages, .. }) => stages.push(stage),
+            _ => self.parts.push(Part::Forwarder { place, stages: vec![stage] }),
         }
     }
 
@@ -248,7 +251,10 @@ impl Layout {
                 let right = (hop + 2..=self.hops).map(|left| self.at(self.network(left), 1));
                 let through = neighbour(Side::Right);
                 let right = right.filter_map(|network| Some(Route::Through(network, through?)));
-                self.left_of(hop, neighbour(Side::Left)).into_iter().chain(right).collect()
+                // Where a program reads the frames of the client's side, the kernel has nothing to do with that side.
+                let reads = self.real(host).is_some_and(Real::reads_frames);
+                let left = if reads { Vec::new() } else { self.left_of(hop, neighbour(Side::Left)) };
+                left.into_iter().chain(right).collect()
             }
         }
     }
@@ -261,10 +267,18 @@ impl Layout {
         networks.filter_map(|network| Some(Route::Through(network, through?))).collect()
     }
 
+    /// The place on the path of a hop that has a kernel of its own.
+    pub(super) fn place(&self, host: Host) -> Option<usize> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Hop { hop, place, .. } if Host::Hop(*hop) == host => Some(*place),
+            _ => None,
+        })
+    }
+
     /// What a hop is that has a kernel of its own.
     pub(super) fn real(&self, host: Host) -> Option<&Real> {
         self.parts.iter().find_map(|part| match part {
-            Part::Hop { hop, real } if Host::Hop(*hop) == host => Some(real),
+            Part::Hop { hop, real, .. } if Host::Hop(*hop) == host => Some(real),
             _ => None,
         })
     }

@@ -34,11 +34,13 @@
 
 mod build;
 mod cable;
+mod capture;
 mod contain;
 mod error;
 pub mod far_side;
 mod frames;
 mod layout;
+pub mod machine;
 mod namespace;
 mod netfilter;
 mod permit;
@@ -61,7 +63,9 @@ pub use permit::{allowed, prepare};
 pub use process::{Process, find};
 pub use spec::{Host, LabSpec, Place};
 
+use capture::Sniffer;
 use layout::{Address, Layout, Part, Side};
+use machine::Forwarder;
 use namespace::Namespace;
 use programs::Running;
 use real::Real;
@@ -73,6 +77,10 @@ pub struct Lab {
     layout: Layout,
     /// Programs that are boxes, each with its hop. They end before the namespaces do.
     programs: Vec<(u8, Running)>,
+    /// What writes captures.
+    sniffer: Option<Sniffer>,
+    /// What runs state machines and links.
+    forwarders: Vec<Forwarder>,
     /// Of the client, of what is on the way, and of the server.
     namespaces: Vec<Namespace>,
 }
@@ -178,7 +186,7 @@ impl Lab {
     /// packet.
     pub fn set_timeout(&self, host: Host, timeout: Duration) -> Result<(), LabError> {
         let is_netfilter = |part: &Part| match part {
-            Part::Hop { hop, real: Real::Netfilter(_) } => Host::Hop(*hop) == host,
+            Part::Hop { hop, real: Real::Netfilter(_), .. } => Host::Hop(*hop) == host,
             _ => false,
         };
         if !self.layout.parts.iter().any(is_netfilter) {
@@ -195,11 +203,28 @@ impl Lab {
     /// Cuts the last cable before the server: from now on packets are lost there in both directions, silently, and
     /// nothing that a box remembers is forgotten for it.
     pub fn cut(&self) -> Result<(), LabError> {
+        self.sever(true);
         self.last_cable(|end| cable::cut(end.namespace, end.interface, end.peer))
     }
 
     /// Mends what [`cut`](Self::cut) has cut.
     pub fn mend(&self) -> Result<(), LabError> {
-        self.last_cable(|end| cable::mend(end.namespace, end.interface, end.peer))
+        self.sever(false);
+        self.last_cable(|end| match end.pinned {
+            Some(mac) => cable::pin(end.namespace, end.interface, end.peer, mac),
+            None => cable::mend(end.namespace, end.interface, end.peer),
+        })
+    }
+
+    /// Cuts or mends the last cable in the forwarder that it begins at, if it does: that has no kernel to be told.
+    fn sever(&self, cut: bool) {
+        if let (Some(Part::Forwarder { .. }), Some(last)) = (self.layout.parts.last(), self.forwarders.last()) {
+            last.sever(cut);
+        }
+    }
+
+    /// What became of the frames that the lab's state machines and links saw so far, from the client's side.
+    pub fn counters(&self) -> Vec<machine::Counters> {
+        self.forwarders.iter().map(Forwarder::counters).collect()
     }
 }

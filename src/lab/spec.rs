@@ -58,7 +58,8 @@ impl From<Host> for Place {
 pub struct LabSpec {
     /// What is on the way, and whether there is IPv6; some kernels are built or booted without it.
     pub chain: Chain,
-    /// Where to write what passes at every interface of every hop, in a file each; the folder has to exist.
+    /// The folder for what passes at every interface, in a file each: `client.pcap`, `1-left.pcap`, `1-right.pcap` and
+    /// so on by the place of a box or link on the path, `server.pcap`. It is made where there is none.
     pub capture: Option<PathBuf>,
 }
 
@@ -86,10 +87,9 @@ impl LabSpec {
         Ok(Self::from(Chain { nodes, ipv6: false }))
     }
 
-    /// The NAT as Linux has it by default, but forgetting after `timeout`; IPv4.
-    pub fn nat(timeout: Duration) -> Self {
-        let text = format!("nat,timeout={}", humantime::format_duration(timeout));
-        Self::through([text]).expect("the catalogue has a NAT with a timeout")
+    /// The NAT as Linux has it by default, but forgetting after `timeout`, whole seconds; IPv4.
+    pub fn nat(timeout: Duration) -> Result<Self, BoxError> {
+        Self::through([format!("nat,timeout={}", humantime::format_duration(timeout))])
     }
 
     /// The same lab with IPv6 beside IPv4.

@@ -1,7 +1,11 @@
 //! Bytes and their meaning. Nothing is believed before its length is checked.
 //!
 //! - [`frame`]: what a client and a reflector say to each other;
-//! - [`auth`]: how they prove that they share a run and a secret, without ever sending the secret.
+//! - [`auth`]: how they prove that they share a run and a secret, without ever sending the secret;
+//! - [`packet`]: IP packets in Ethernet frames, read, edited in place and built;
+//! - [`pcap`]: files of captured frames.
 
 pub mod auth;
 pub mod frame;
+pub mod packet;
+pub mod pcap;

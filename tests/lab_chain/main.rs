@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod machines;
 mod netfilter;
 mod paths;
 mod programs;
@@ -52,6 +53,13 @@ fn main() -> ExitCode {
         programs::a_missing_program_is_named_with_its_package,
         programs::a_program_that_cannot_start_is_quoted,
         programs::five_hundred_connections_fit_through_every_proxy,
+        machines::links_take_their_time_wherever_they_are,
+        machines::a_machine_between_kernel_hops_forgets_as_its_kernel_brother_does,
+        machines::machines_are_hops_and_take_one_off_the_ttl,
+        machines::a_cut_before_the_server_works_behind_a_machine,
+        machines::every_place_of_a_path_is_captured,
+        machines::a_capture_that_cannot_be_written_is_refused,
+        machines::data_of_any_size_passes_machines_and_kernels,
         paths::plain_hops_are_counted_by_ttl,
         paths::without_a_hop_client_and_server_are_neighbours,
         paths::nothing_left_of_a_nat_is_known_right_of_it,

@@ -11,7 +11,7 @@ use crate::support::talk::{SOON, connect, connect_to, dial, echo_server, hears, 
 use crate::{TOO_LONG, lab};
 
 /// What becomes of a SYN with this TTL.
-fn reaches(lab: &Lab, server: SocketAddr, ttl: u32) -> Result<(), i32> {
+pub(crate) fn reaches(lab: &Lab, server: SocketAddr, ttl: u32) -> Result<(), i32> {
     let connect = move || {
         let socket = Socket::new(Domain::for_address(server), Type::STREAM, None).unwrap();
         if server.is_ipv4() { socket.set_ttl_v4(ttl) } else { socket.set_unicast_hops_v6(ttl) }.unwrap();

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 const CUT: Duration = Duration::from_secs(3);
 
 fn forgetful() -> Lab {
-    Lab::build(&LabSpec::nat(MEMORY)).unwrap()
+    Lab::build(&LabSpec::nat(MEMORY).unwrap()).unwrap()
 }
 
 fn plain() -> Lab {

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// Measures the kernel's NAT and compares with what was set.
 fn measure_nat(seconds: u64, max: &str) -> Probed {
     let timeout = Duration::from_secs(seconds);
-    let lab = Lab::build(&LabSpec::nat(timeout)).unwrap();
+    let lab = Lab::build(&LabSpec::nat(timeout).unwrap()).unwrap();
     let _server = serve(&lab, &[]);
     let probed = probe(&lab, &[&reflector(&lab), "--min", "1s", "--max", max], LIMIT);
     probed.exits(0).forgets_after(timeout);

@@ -13,7 +13,7 @@ const MEMORY: Duration = Duration::from_secs(7);
 const LIMIT: Duration = Duration::from_secs(90);
 
 fn killed_after(wait: Duration) {
-    let lab = Lab::build(&LabSpec::nat(MEMORY)).unwrap();
+    let lab = Lab::build(&LabSpec::nat(MEMORY).unwrap()).unwrap();
     let _server = serve(&lab, &[]);
     let target = reflector(&lab);
     let asked = [&target, "--min", "500ms", "--max", "20s", "--connections", "256", "-v"];

@@ -51,7 +51,8 @@ pub fn run(args: &DemoArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     if args.loopback {
         return stage::on_loopback(&plan, terminal);
     }
-    match Lab::build(&LabSpec::nat(TIMEOUT)) {
+    let spec = LabSpec::nat(TIMEOUT).map_err(Failure::usage)?;
+    match Lab::build(&spec) {
         Ok(lab) => stage::in_lab(&lab, &plan, terminal),
         Err(error) => {
             terminal.note(&format!("No lab: {error}."));

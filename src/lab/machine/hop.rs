@@ -1,0 +1,411 @@
+//! A hop with a box on it: packets become segments, the machine decides, and what it decides becomes packets.
+//!
+//! The order is that of Linux: the box sees a packet before its TTL is looked at (netfilter's PREROUTING comes before
+//! `ip_forward`), so a packet that dies here still refreshes what the box remembers. The ICMP error that says so leaves
+//! from the hop's address on the side the packet came from, and quotes the packet as it came. How many of them leave is
+//! not limited, unlike Linux (`net.ipv4.icmp_ratelimit`, one a second for each destination): where an answer is missing
+//! here, it was lost.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::flow::{Flow, Flows, Key};
+use super::nat::{Outside, Owner, Ports, ping};
+use super::outlet::Outlet;
+use super::stage::HopAddress;
+use super::{instant, local};
+use crate::boxes::{
+    Acknowledges, Act, Direction, Edit, Emission, Emit, Flags, FlowId, IpId, Look, Middlebox, Segment, Unreachable,
+};
+use crate::time::Instant;
+use crate::wire::packet::{self, Frame, ICMP, ICMPV6, Icmp, Packet, Refusal, TCP, Tcp, Transport, UDP, flag};
+
+/// A box at work.
+pub(super) struct Hop {
+    machine: Box<dyn Middlebox>,
+    left: HopAddress,
+    right: HopAddress,
+    flows: Flows,
+    /// Of a box that translates.
+    ports: Option<Ports>,
+    emit: Emit,
+}
+
+/// A segment that is being handled.
+struct Handled {
+    direction: Direction,
+    frame: Vec<u8>,
+    packet: Packet,
+}
+
+impl Hop {
+    pub(super) fn new(machine: Box<dyn Middlebox>, left: HopAddress, right: HopAddress, seed: u64) -> Self {
+        let ports = machine.translates().then(|| Ports::new(seed));
+        Self { machine, left, right, flows: Flows::default(), ports, emit: Emit::default() }
+    }
+
+    /// When the machine wants to act.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.machine.next_timeout()
+    }
+
+    /// Lets the machine act.
+    pub(super) fn handle_timeout(&mut self, now: u64, out: &mut Outlet) {
+        self.emit.clear();
+        self.machine.handle_timeout(instant(now), &mut self.emit);
+        self.apply(None, out);
+    }
+
+    /// Takes in a frame that travels in `direction`.
+    pub(super) fn handle(&mut self, now: u64, direction: Direction, frame: Vec<u8>, out: &mut Outlet) {
+        let packet = match packet::read(&frame) {
+            Frame::Packet(packet) => packet,
+            // Its receiver is to see what is wrong with it.
+            Frame::Damaged => return out.leave(direction, frame),
+            Frame::NotIp => return Self::not_forwarded(frame, out),
+        };
+        let handled = Handled { direction, frame, packet };
+        let destination = handled.packet.destination;
+        if !local::is_forwarded(&handled.packet) {
+            Self::not_forwarded(handled.frame, out);
+        } else if self.ports.is_some() && direction == Direction::Inbound {
+            if self.right.is(destination) {
+                self.inward(now, handled, out);
+            } else if self.left.is(destination) {
+                local::answer(&handled.packet, &handled.frame, direction, out);
+                out.recycle(handled.frame);
+            } else {
+                // Outside, nobody has a route to what is behind a NAT.
+                Self::not_forwarded(handled.frame, out);
+            }
+        } else if self.left.is(destination) || self.right.is(destination) {
+            local::answer(&handled.packet, &handled.frame, direction, out);
+            out.recycle(handled.frame);
+        } else if matches!(handled.packet.transport, Transport::Tcp(_)) {
+            self.segment(now, handled, None, out);
+        } else {
+            self.outward(now, handled, out);
+        }
+    }
+
+    fn not_forwarded(frame: Vec<u8>, out: &mut Outlet) {
+        out.counters.not_forwarded += 1;
+        out.recycle(frame);
+    }
+
+    /// The hop's own address on the side that a packet in `direction` comes from.
+    fn facing(&self, direction: Direction, packet: &Packet) -> Option<IpAddr> {
+        let side = if direction == Direction::Outbound { self.left } else { self.right };
+        side.of_family(packet.is_v4())
+    }
+
+    /// Whether the packet's TTL runs out here; then its sender is told.
+    fn expires(&self, handled: &Handled, out: &mut Outlet) -> bool {
+        let packet = &handled.packet;
+        if packet.ttl > 1 {
+            return false;
+        }
+        out.counters.expired += 1;
+        if packet::may_be_refused(packet)
+            && let Some(from) = self.facing(handled.direction, packet)
+        {
+            let back = handled.direction.reverse();
+            out.make(back, |frame| packet::time_exceeded(frame, from, &handled.frame, packet));
+        }
+        true
+    }
+
+    /// A TCP segment for somebody else. `known` is the flow and its mapping, where it came in for a NAT's port.
+    fn segment(&mut self, now: u64, handled: Handled, known: Option<(FlowId, u16)>, out: &mut Outlet) {
+        let Transport::Tcp(tcp) = &handled.packet.transport else { return };
+        let direction = handled.direction;
+        let (id, mapping) = known.unwrap_or_else(|| (self.number(now, &handled.packet, tcp, direction), 0));
+        let Some(flow) = self.flows.used(id, now) else { return };
+        let payload = handled.frame.get(tcp.payload.clone()).unwrap_or_default();
+        let segment = Segment {
+            flow: id,
+            mapping,
+            flags: Flags::from_header(tcp.flags),
+            payload: payload.len() as u16,
+            keepalive: flow.is_keepalive(direction, tcp),
+            marked: contains(payload, self.machine.pattern()),
+            header: tcp.header,
+            ttl: handled.packet.ttl,
+        };
+        flow.arrived(direction, tcp);
+        self.emit.clear();
+        self.machine.handle(instant(now), direction, segment, &mut self.emit);
+        self.apply(Some(handled), out);
+    }
+
+    fn number(&mut self, now: u64, packet: &Packet, tcp: &Tcp, direction: Direction) -> FlowId {
+        let source = SocketAddr::new(packet.source, tcp.source);
+        let destination = SocketAddr::new(packet.destination, tcp.destination);
+        let key = match direction {
+            Direction::Outbound => Key { inside: source, outside: destination },
+            Direction::Inbound => Key { inside: destination, outside: source },
+        };
+        let (id, evicted) = self.flows.number(key, now);
+        if let (Some(flow), Some(ports)) = (evicted, &mut self.ports) {
+            ports.forget(&flow);
+        }
+        id
+    }
+
+    /// Does what the machine has decided.
+    fn apply(&mut self, mut handled: Option<Handled>, out: &mut Outlet) {
+        let emit = std::mem::take(&mut self.emit);
+        let mut forwarded = false;
+        for (index, emission) in emit.as_slice().iter().enumerate() {
+            match (emission.act, &mut handled) {
+                (Act::Make(look), handled) => self.make(emission, look, handled.as_ref(), out),
+                (Act::Forward(edit), Some(handled)) => {
+                    forwarded = true;
+                    let last = index + 1 == emit.len();
+                    self.forward(emission, edit, handled, last, out);
+                }
+                (Act::Refuse(why), Some(handled)) => self.refuse(why, handled, out),
+                (Act::Forward(_) | Act::Refuse(_), None) => {}
+            }
+        }
+        if let Some(handled) = handled {
+            out.counters.swallowed += u64::from(!forwarded);
+            out.recycle(handled.frame);
+        }
+        self.emit = emit;
+    }
+
+    /// Lets the segment that is being handled through; `last`, so that its frame is not needed any more.
+    fn forward(&mut self, emission: &Emission, edit: Edit, handled: &mut Handled, last: bool, out: &mut Outlet) {
+        if self.expires(handled, out) {
+            return;
+        }
+        let (id, mapping) = (emission.segment.flow, emission.segment.mapping);
+        let outside = self.right.of_family(handled.packet.is_v4());
+        let Some(flow) = self.flows.get(id) else { return };
+        let mut frame = if last { std::mem::take(&mut handled.frame) } else { out.copy(&handled.frame) };
+        let mut packet = handled.packet.clone();
+        if let Some(tcp) = packet.tcp() {
+            flow.passed(handled.direction, tcp);
+        }
+        if edit.strip_timestamps {
+            packet.strip_timestamps(&mut frame);
+        }
+        match handled.direction {
+            Direction::Outbound => {
+                flow.shift = edit.shift;
+                if edit.shift != 0 {
+                    packet.shift_sequence(&mut frame, edit.shift);
+                }
+            }
+            Direction::Inbound if edit.shift != 0 => packet.shift_acknowledgement(&mut frame, edit.shift),
+            Direction::Inbound => {}
+        }
+        if let Some(ports) = &mut self.ports {
+            match handled.direction {
+                Direction::Outbound => {
+                    let Some((address, port)) = outside.zip(ports.of_tcp(id, flow, mapping)) else {
+                        return Self::not_forwarded(frame, out);
+                    };
+                    packet.set_source(&mut frame, address);
+                    packet.set_source_port(&mut frame, port);
+                }
+                Direction::Inbound => {
+                    packet.set_destination(&mut frame, flow.key.inside.ip());
+                    packet.set_destination_port(&mut frame, flow.key.inside.port());
+                }
+            }
+        }
+        let ttl = packet.ttl - 1;
+        packet.set_ttl(&mut frame, ttl);
+        out.leave(emission.direction, frame);
+    }
+
+    /// Makes a segment in the name of the far end, or of the near one, for the other.
+    fn make(&mut self, emission: &Emission, look: Look, handled: Option<&Handled>, out: &mut Outlet) {
+        let (id, direction) = (emission.segment.flow, emission.direction);
+        let Some(flow) = self.flows.get(id) else { return };
+        let numbers = Numbers::of(flow, direction, look, handled);
+        let Key { inside, outside } = flow.key;
+        let (source, destination) = match (direction, &mut self.ports) {
+            (Direction::Inbound, _) => (outside, inside),
+            (Direction::Outbound, None) => (inside, outside),
+            (Direction::Outbound, Some(ports)) => {
+                let address = self.right.of_family(inside.is_ipv4());
+                let port = ports.of_tcp(id, flow, emission.segment.mapping);
+                let Some((address, port)) = address.zip(port) else { return };
+                (SocketAddr::new(address, port), outside)
+            }
+        };
+        let flags = emission.segment.flags;
+        if flags.has(Flags::FIN) && look.ahead == 0 {
+            flow.closed(direction, numbers.sequence);
+        }
+        let model = handled.map(|handled| &handled.packet);
+        let segment = packet::Segment {
+            source,
+            destination,
+            sequence: numbers.sequence,
+            acknowledgement: numbers.acknowledgement,
+            flags: flags.bits(),
+            window: look.window,
+            ttl: emission.segment.ttl,
+            tos: model.filter(|_| look.mirrors_tos).map_or(0, |model| model.tos),
+            id: match look.ip_id {
+                IpId::Fixed(id) => id,
+                IpId::Mirrored => model.map_or(0, |model| model.id),
+            },
+            dont_fragment: look.dont_fragment,
+        };
+        out.make(direction, |frame| packet::tcp(frame, &segment));
+    }
+
+    fn refuse(&self, why: Unreachable, handled: &Handled, out: &mut Outlet) {
+        let Some(from) = self.facing(handled.direction, &handled.packet) else { return };
+        let why = match why {
+            Unreachable::Host => Refusal::Host,
+            Unreachable::Port => Refusal::Port,
+            Unreachable::Prohibited => Refusal::Prohibited,
+        };
+        let back = handled.direction.reverse();
+        out.make(back, |frame| packet::unreachable(frame, from, &handled.frame, &handled.packet, why));
+    }
+
+    /// Anything but TCP, for somebody else; through a NAT only from inside.
+    fn outward(&mut self, now: u64, mut handled: Handled, out: &mut Outlet) {
+        if self.expires(&handled, out) {
+            return out.recycle(handled.frame);
+        }
+        if !self.translate_outward(now, &mut handled) {
+            return Self::not_forwarded(handled.frame, out);
+        }
+        Self::pass(handled, out);
+    }
+
+    fn pass(mut handled: Handled, out: &mut Outlet) {
+        let ttl = handled.packet.ttl - 1;
+        handled.packet.set_ttl(&mut handled.frame, ttl);
+        out.leave(handled.direction, handled.frame);
+    }
+
+    /// Says whether it may go on.
+    fn translate_outward(&mut self, now: u64, Handled { frame, packet, .. }: &mut Handled) -> bool {
+        let Some(ports) = &mut self.ports else { return true };
+        let Some(address) = self.right.of_family(packet.is_v4()) else { return false };
+        let plain = match packet.transport {
+            Transport::Udp { source, destination } => (UDP, source, destination),
+            Transport::Icmp(Icmp::EchoRequest { identifier }) => (ICMP, identifier, 0),
+            Transport::Icmp(Icmp::Error) => {
+                let Some(mut quote) = packet.quote(frame) else { return false };
+                // About something that was let in, which the sender of the error knows by its own address.
+                let inside = SocketAddr::new(quote.destination, quote.destination_port);
+                let remote = SocketAddr::new(quote.source, quote.source_port);
+                let port = if quote.protocol == TCP {
+                    let flow = self.flows.find(&Key { inside, outside: remote });
+                    flow.and_then(|id| self.flows.get(id)?.ports.last().map(|(_, port)| *port))
+                } else {
+                    ports.known_plain(quote.protocol, inside, remote)
+                };
+                let Some(port) = port else { return false };
+                packet.set_quoted_destination(frame, &mut quote, address, port);
+                packet.set_source(frame, address);
+                return true;
+            }
+            // Fragments and other protocols are nobody's to edit.
+            _ => return true,
+        };
+        let (protocol, port, remote_port) = plain;
+        let inside = SocketAddr::new(packet.source, port);
+        let remote = SocketAddr::new(packet.destination, remote_port);
+        let Some(port) = ports.of_plain(protocol, inside, remote, now) else { return false };
+        packet.set_source(frame, address);
+        packet.set_source_port(frame, port);
+        true
+    }
+
+    /// A packet for a NAT's outside address.
+    fn inward(&mut self, now: u64, mut handled: Handled, out: &mut Outlet) {
+        let Handled { frame, packet, .. } = &handled;
+        let Some(ports) = &self.ports else { return };
+        let mut quote = None;
+        let (protocol, port, remote) = match packet.transport {
+            Transport::Tcp(Tcp { source, destination, .. }) => {
+                (TCP, destination, SocketAddr::new(packet.source, source))
+            }
+            Transport::Udp { source, destination } => (UDP, destination, SocketAddr::new(packet.source, source)),
+            Transport::Icmp(Icmp::EchoReply { identifier }) => (ICMP, identifier, ping(packet.source, 0)),
+            Transport::Icmp(Icmp::Error) => {
+                quote = packet.quote(frame);
+                match &quote {
+                    Some(quote) => {
+                        let protocol = if quote.protocol == ICMPV6 { ICMP } else { quote.protocol };
+                        let remote = SocketAddr::new(quote.destination, quote.destination_port);
+                        (protocol, quote.source_port, remote)
+                    }
+                    None => return Self::not_forwarded(handled.frame, out),
+                }
+            }
+            _ => {
+                local::answer(packet, frame, handled.direction, out);
+                return out.recycle(handled.frame);
+            }
+        };
+        let inside = match ports.owner(&Outside { protocol, port, remote }) {
+            Some(Owner::Tcp(id, mapping)) if quote.is_none() => {
+                return self.segment(now, handled, Some((id, mapping)), out);
+            }
+            Some(Owner::Tcp(id, _)) => self.flows.get(id).map(|flow| flow.key.inside),
+            Some(Owner::Plain(inside)) => Some(inside),
+            None => None,
+        };
+        let Some(inside) = inside else {
+            local::answer(packet, frame, handled.direction, out);
+            return out.recycle(handled.frame);
+        };
+        if self.expires(&handled, out) {
+            return out.recycle(handled.frame);
+        }
+        let Handled { frame, packet, .. } = &mut handled;
+        packet.set_destination(frame, inside.ip());
+        match &mut quote {
+            Some(quote) => packet.set_quoted_source(frame, quote, inside.ip(), inside.port()),
+            None => packet.set_destination_port(frame, inside.port()),
+        }
+        Self::pass(handled, out);
+    }
+}
+
+/// The numbers of a segment that the box makes.
+struct Numbers {
+    sequence: u32,
+    acknowledgement: u32,
+}
+
+impl Numbers {
+    /// What fits the receiver at the end of `direction`: it starts at what that one expects next, and acknowledges what
+    /// that one has sent. Where the flow is not known well enough, the segment from the receiver says it, if there is one.
+    fn of(flow: &Flow, direction: Direction, look: Look, handled: Option<&Handled>) -> Self {
+        let model = handled.and_then(|handled| handled.packet.tcp());
+        let spoke = handled.filter(|handled| handled.direction == direction.reverse()).and_then(|h| h.packet.tcp());
+        let (base, sent) = match spoke {
+            // An opening SYN: there is no connection yet, whatever was on this port before.
+            Some(syn) if syn.has(flag::SYN) && !syn.has(flag::ACK) => (0, syn.next_sequence()),
+            Some(spoke) => {
+                let acknowledged = if spoke.has(flag::ACK) { spoke.acknowledgement } else { 0 };
+                let sent = flow.sent(direction.reverse()).unwrap_or(spoke.next_sequence());
+                (flow.expected(direction).unwrap_or(acknowledged), sent)
+            }
+            None => (flow.expected(direction).unwrap_or_default(), flow.sent(direction.reverse()).unwrap_or_default()),
+        };
+        let acknowledgement = match look.acknowledges {
+            Acknowledges::Everything => sent,
+            Acknowledges::Mirrored => model.map_or(0, |model| model.sequence),
+            Acknowledges::Zero => 0,
+        };
+        Self { sequence: base.wrapping_add(look.ahead), acknowledgement }
+    }
+}
+
+/// Whether `pattern`, if there is one, is in `payload`.
+fn contains(payload: &[u8], pattern: &[u8]) -> bool {
+    !pattern.is_empty() && payload.windows(pattern.len()).any(|window| window == pattern)
+}

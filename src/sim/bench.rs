@@ -130,6 +130,11 @@ impl Bench {
         possible
     }
 
+    /// Whether the opening was refused, and how: `true` by reset, `false` by ICMP.
+    pub fn refusal(&self, line: Line) -> Option<bool> {
+        self.world.plain_refusal(self.lines[line.0])
+    }
+
     /// What an end has seen since it was asked last.
     pub fn seen(&mut self, line: Line, side: Side) -> Seen {
         self.world.plain_end(self.lines[line.0], side).map(|end| std::mem::take(&mut end.seen)).unwrap_or_default()
@@ -159,6 +164,11 @@ impl World {
             Side::Server => state.server == Server::Open,
         };
         opened && !over
+    }
+
+    fn plain_refusal(&self, conn: u32) -> Option<bool> {
+        let state = &self.conns[conn as usize];
+        (state.client == Client::Ended).then_some(!state.refused.0)
     }
 
     fn send_plain(&mut self, now: Instant, conn: u32, side: Side, what: Sent) {

@@ -210,6 +210,7 @@ impl World {
         match state.client {
             Client::Opening => {
                 state.client = Client::Ended;
+                state.refused.0 = true;
                 let error = match why {
                     Unreachable::Port => "connect: connection refused",
                     Unreachable::Host | Unreachable::Prohibited => "connect: no route to host",

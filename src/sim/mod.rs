@@ -27,6 +27,7 @@ pub mod paths;
 mod rng;
 mod server;
 mod state;
+mod station;
 mod stream;
 pub mod study;
 #[cfg(test)]

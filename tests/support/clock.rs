@@ -1,6 +1,6 @@
 //! Waiting and measuring, for tests with real sockets.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Waits.
 #[expect(clippy::disallowed_methods, reason = "a test of a real path waits in real time")]
@@ -12,6 +12,12 @@ pub(crate) fn wait(time: Duration) {
 #[expect(clippy::disallowed_methods, reason = "a test of a real path measures real time")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The wall time of the call.
+#[expect(clippy::disallowed_methods, reason = "what a test has written is dated by the wall clock")]
+pub(crate) fn wall() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Waits until `true_now` is, at most `limit`. False where that time ran out.

@@ -15,6 +15,7 @@ pub(crate) mod clock;
 pub(crate) mod harness;
 pub(crate) mod probing;
 pub(crate) mod programs;
+pub(crate) mod scenario;
 pub(crate) mod talk;
 pub(crate) mod traces;
 

@@ -115,7 +115,7 @@ impl Forwarder {
         self.severed.store(cut, Ordering::Relaxed);
     }
 
-    /// What became of the frames so far.
+    /// What became of the frames so far; the last few may not be counted yet.
     pub fn counters(&self) -> Counters {
         *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,6 +4,7 @@ mod boxes;
 mod disturbances;
 mod ladder;
 mod loss;
+mod named;
 mod strategies;
 
 use super::{LinkSpec, Loss, NodeSpec, PathSpec, World};

@@ -1,8 +1,11 @@
 //! Each box as a story: what goes in at which second, and what comes out.
 
 use super::personas::*;
-use super::{Activity, Direction::*, Emit, Flags, FlowId, Middlebox, Rules, Segment, Stateful};
+use super::{Activity, Direction, Direction::*, Emit, Flags, FlowId, Middlebox, Rules, Segment, Stateful};
 use crate::time::{Duration, Instant};
+
+mod injectors;
+mod named;
 
 const FLOW: FlowId = FlowId(3);
 const RESET: Flags = Flags::from_header(0x14);

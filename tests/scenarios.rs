@@ -29,8 +29,9 @@ const HOST: Duration = Duration::from_micros(50);
 
 /// The rows of the summary that the planner writes about this path.
 fn run(scenario: &Scenario) -> Vec<Row> {
-    let mut chain =
-        profile::path_file::parse(&scenario.name, &scenario.name, &scenario.path).unwrap_or_else(|e| panic!("{e}")).chain;
+    let mut chain = profile::path_file::parse(&scenario.name, &scenario.name, &scenario.path)
+        .unwrap_or_else(|e| panic!("{e}"))
+        .chain;
     chain.nodes.insert(0, Node::Link(LinkSpec { hops: 0, ..LinkSpec::plain(HOST) }));
     let target: Target = scenario.target.parse().unwrap();
     let arguments = Arguments::parse_from(std::iter::once("probe").chain(scenario.probe.iter().map(String::as_str)));

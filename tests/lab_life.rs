@@ -16,7 +16,7 @@ use support::{clock, harness, programs};
 const MEMORY: Duration = Duration::from_secs(2);
 
 /// The kernel takes a namespace apart some time after its last process has ended: one worker does it for the whole
-/// machine, a batch at a time, and waits for several RCU grace periods in each (`cleanup_net`, net/core/net_namespace.c).
+/// machine, a batch at a time, and waits for several RCU grace periods in each (`cleanup_net` in `net/core/net_namespace.c`).
 const TAKEN_APART: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {

@@ -8,7 +8,7 @@
 //! All of this happens between fork and exec. The *keeper* is the child that the lab knows: it passes signals on to
 //! `init`, waits, and ends as the program did. `init` is PID 1 of the new namespace: it starts the program, reaps what
 //! is orphaned, and ends with the program, whereupon the kernel kills every process of the namespace
-//! (pid_namespaces(7)). Each is told by the kernel when its parent ends (`PR_SET_PDEATHSIG`), so a lab that is killed
+//! (`pid_namespaces(7)`). Each is told by the kernel when its parent ends (`PR_SET_PDEATHSIG`), so a lab that is killed
 //! takes the keeper with it, the keeper init, and init the rest.
 //!
 //! The program stays in the lab's process group, so the terminal's Ctrl-C and Ctrl-Z reach both as in any pipeline;

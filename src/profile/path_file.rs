@@ -159,3 +159,33 @@ where
     let text = file.string(key, value)?;
     text.parse().map_err(|error: T::Err| file.error(value.span().start, error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_path_reads_and_says_what_it_is() {
+        for builtin in builtin() {
+            let path = builtin.read().unwrap_or_else(|error| panic!("{error}"));
+            assert!(!path.about.is_empty() && !path.chain.nodes.is_empty(), "{}", path.name);
+            assert_eq!(load(builtin.name).unwrap(), path);
+        }
+    }
+
+    #[test]
+    fn entries_stand_in_the_order_of_the_packets() {
+        let text = "ipv6 = true\npath = [{ hops = 2 }, { link = \"delay=20ms\" }, { box = \"nat,timeout=5s\" }]";
+        let chain = parse("mine.toml", "mine", text).unwrap().chain;
+        assert_eq!(chain.to_string(), "router → router → link delay=20ms → nat,timeout=5s");
+        assert!(chain.ipv6);
+        // No box, no router: client and server on one cable.
+        assert_eq!(parse("mine.toml", "mine", "path = []").unwrap().chain, Chain::default());
+    }
+
+    #[test]
+    fn an_error_says_where_it_stands_and_what_was_meant() {
+        let error = parse("mine.toml", "mine", "path = [\n    { lnik = \"delay=1ms\" },\n]").unwrap_err().to_string();
+        assert_eq!(error, "mine.toml:2:7: unknown key `lnik`; did you mean `link`?");
+    }
+}

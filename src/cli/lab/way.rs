@@ -1,6 +1,7 @@
 //! `--box`, `--hop` and `--link`: what stands on the path, in the order of the command line.
 
 use crate::boxes::{BoxError, BoxSpec, LinkError, LinkSpec, Node};
+use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 /// The ids of its options.
@@ -22,13 +23,10 @@ fn a_link(written: &str) -> Result<Node, LinkError> {
     written.parse::<LinkSpec>().map(Node::Link)
 }
 
-fn a_hop(_: &str) -> Result<Node, std::convert::Infallible> {
-    Ok(Node::Router)
-}
-
 impl Args for Way {
     fn augment_args(command: Command) -> Command {
         let [a, b, c] = IDS;
+        let a_hop = StringValueParser::new().map(|_| Node::Router);
         let option = |id| Arg::new(id).long(id).action(ArgAction::Append);
         command
             .arg(option(a).value_name("SPEC").value_parser(a_box).help(

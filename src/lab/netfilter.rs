@@ -7,8 +7,7 @@
 //! A plain NAT stays open otherwise. So when a packet from the server comes for a connection that was forgotten, the
 //! router has nobody to give it to but itself, and its own kernel answers with a reset; the client hears nothing.
 
-use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -29,7 +28,7 @@ const UDP_TIMEOUTS: [(&str, u64); 2] =
 const LOOSE: &str = "net/netfilter/nf_conntrack_tcp_loose";
 /// How many milliseconds lie between two ICMP errors to the same host (icmp(7)).
 const ICMP_RATE_LIMIT: &str = "net/ipv4/icmp_ratelimit";
-/// The same for ICMPv6.
+/// The same for `ICMPv6`.
 const ICMPV6_RATE_LIMIT: &str = "net/ipv6/icmp/ratelimit";
 /// The longest timeout: the kernel keeps it in jiffies in an `int`, at up to 1000 a second.
 const LONGEST: Duration = Duration::from_secs(i32::MAX as u64 / 1000);
@@ -118,51 +117,51 @@ impl Rules {
 
     /// In the language of nft(8).
     fn text(&self) -> String {
-        let mut text = String::new();
-        let mut chain = |name: &str, hook: &str, lines: &[&str]| {
-            let _ = writeln!(text, "chain {name} {{\n  type {hook};");
-            for line in lines {
-                let _ = writeln!(text, "  {line};");
-            }
-            text.push_str("}\n");
-        };
-        let unasked = format!("iifname \"{TO_SERVER}\" ct state {{ new, invalid }} drop");
-        match self.nat {
-            Some(nat) => {
-                let random = if nat.random_ports { " fully-random" } else { "" };
-                let masquerade = format!("oifname \"{TO_SERVER}\" masquerade{random}");
-                chain("outside", "nat hook postrouting priority 100; policy accept", &[&masquerade]);
-                let late = format!("meta l4proto tcp ct state new {} drop", OPENS.replace("==", "!="));
-                let mut forbidden = Vec::new();
-                if self.only_syn_opens {
-                    forbidden.push(late.as_str());
-                }
-                if self.only_syn_opens || nat.drops_invalid {
-                    forbidden.push("ct state invalid drop");
-                }
-                if nat.drops_inbound {
-                    forbidden.push(unasked.as_str());
-                    chain("to_itself", "filter hook input priority 0; policy accept", &[&unasked]);
-                }
-                if !forbidden.is_empty() {
-                    chain("through", "filter hook forward priority 0; policy accept", &forbidden);
-                }
-            }
-            None => {
-                let from_inside = |what: &str| format!("iifname \"{TO_CLIENT}\" ct state new {what} accept");
-                let opens = if self.only_syn_opens { OPENS } else { "meta l4proto tcp" };
-                let (tcp, others) = (from_inside(opens), from_inside("meta l4proto != tcp"));
-                let mut lines = vec!["ct state { established, related } accept", &tcp, &others];
-                match self.reject {
-                    Reject::Silently => {}
-                    Reject::Reset => lines.push("meta l4proto tcp reject with tcp reset"),
-                    Reject::Icmp => lines.push("reject with icmpx type admin-prohibited"),
-                }
-                chain("through", "filter hook forward priority 0; policy drop", &lines);
-            }
-        }
-        format!("table inet idlescope {{\n{text}}}\n")
+        let chains = self.nat.map_or_else(|| self.firewall(), |nat| self.nat(nat));
+        format!("table inet idlescope {{\n{chains}}}\n")
     }
+
+    fn nat(&self, nat: Nat) -> String {
+        let random = if nat.random_ports { " fully-random" } else { "" };
+        let masquerade = format!("oifname \"{TO_SERVER}\" masquerade{random}");
+        let unasked = format!("iifname \"{TO_SERVER}\" ct state {{ new, invalid }} drop");
+        let late = format!("meta l4proto tcp ct state new {} drop", OPENS.replace("==", "!="));
+        let mut chains = chain("outside", "nat hook postrouting priority 100; policy accept", &[&masquerade]);
+        let mut forbidden = Vec::new();
+        if self.only_syn_opens {
+            forbidden.push(late.as_str());
+        }
+        if self.only_syn_opens || nat.drops_invalid {
+            forbidden.push("ct state invalid drop");
+        }
+        if nat.drops_inbound {
+            forbidden.push(unasked.as_str());
+            chains += &chain("to_itself", "filter hook input priority 0; policy accept", &[&unasked]);
+        }
+        if !forbidden.is_empty() {
+            chains += &chain("through", "filter hook forward priority 0; policy accept", &forbidden);
+        }
+        chains
+    }
+
+    fn firewall(&self) -> String {
+        let from_inside = |what: &str| format!("iifname \"{TO_CLIENT}\" ct state new {what} accept");
+        let tcp = from_inside(if self.only_syn_opens { OPENS } else { "meta l4proto tcp" });
+        let others = from_inside("meta l4proto != tcp");
+        let mut lines = vec!["ct state { established, related } accept", &tcp, &others];
+        match self.reject {
+            Reject::Silently => {}
+            Reject::Reset => lines.push("meta l4proto tcp reject with tcp reset"),
+            Reject::Icmp => lines.push("reject with icmpx type admin-prohibited"),
+        }
+        chain("through", "filter hook forward priority 0; policy drop", &lines)
+    }
+}
+
+/// A chain at a hook, with these lines.
+fn chain(name: &str, hook: &str, lines: &[&str]) -> String {
+    let lines: String = lines.iter().flat_map(|line| ["  ", line, ";\n"]).collect();
+    format!("chain {name} {{\n  type {hook};\n{lines}}}\n")
 }
 
 /// The timeout as the kernel counts it.

@@ -1,7 +1,8 @@
 //! `HAProxy` in TCP mode (its configuration manual, version 2.6).
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -65,8 +66,8 @@ impl HaProxy {
         let mut command = Command::new(program()?);
         // -db: stay in the foreground, one process.
         command.arg("-db").arg("-f").arg(file);
-        let running = start_listening("haproxy", command, folder, hop, listening)?;
-        let redirects: Vec<String> = around.server.all().map(|server| redirect_of(server)).collect();
+        let running = start_listening("haproxy", command, folder, hop, &listening)?;
+        let redirects: Vec<String> = around.server.all().map(redirect_of).collect();
         intercept(hop, &redirects, &self.silence())?;
         Ok(running)
     }
@@ -120,11 +121,11 @@ impl HaProxy {
     }
 }
 
-fn redirect_of(server: std::net::IpAddr) -> String {
+fn redirect_of(server: IpAddr) -> String {
     // HAProxy asks the kernel for the port that was meant in IPv4 only (`tcp_get_dst` in its proto_tcp.c).
     if server.is_ipv4() { redirect(server, None, Some(PORT)) } else { redirect(server, Some(&PORTS), None) }
 }
 
-fn program() -> Result<std::path::PathBuf, LabError> {
+fn program() -> Result<PathBuf, LabError> {
     installed("haproxy", "is the box `haproxy`", "haproxy")
 }

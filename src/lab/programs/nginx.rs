@@ -1,6 +1,7 @@
 //! nginx as a proxy: for HTTP and what it is upgraded to, and for TCP.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -59,7 +60,7 @@ impl Http {
             listening.push(listen);
         }
         http.push_str("}\n");
-        let running = run(hop, "", &http, listening)?;
+        let running = run(hop, "", &http, &listening)?;
         let redirects: Vec<String> =
             around.server.all().map(|server| redirect(server, Some(&[HTTP_PORT]), None)).collect();
         intercept(hop, &redirects, "")?;
@@ -86,15 +87,15 @@ impl Stream {
             let _ = writeln!(stream, "  server {{ listen {listen}; proxy_pass {server}; }}");
         }
         stream.push_str("}\n");
-        let listening = around.listed().into_iter().map(|(listen, _)| listen).collect();
-        let running = run(hop, &format!("load_module {STREAM_MODULE};"), &stream, listening)?;
+        let listening: Vec<SocketAddr> = around.listed().into_iter().map(|(listen, _)| listen).collect();
+        let running = run(hop, &format!("load_module {STREAM_MODULE};"), &stream, &listening)?;
         let redirects: Vec<String> = around.server.all().map(|server| redirect(server, Some(&PORTS), None)).collect();
         intercept(hop, &redirects, "")?;
         Ok(running)
     }
 }
 
-fn run(hop: &Namespace, modules: &str, body: &str, listening: Vec<std::net::SocketAddr>) -> Result<Running, LabError> {
+fn run(hop: &Namespace, modules: &str, body: &str, listening: &[SocketAddr]) -> Result<Running, LabError> {
     let folder = Folder::new()?;
     // One process, for a worker would outlive a master that is killed. The user is root, who is the ordinary user in a
     // user namespace: nginx gives its folders to it, and there is no other.

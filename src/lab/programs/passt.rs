@@ -53,7 +53,7 @@ pub(super) fn start(hop: &Namespace, around: &Surroundings) -> Result<Running, L
     // It is ready as soon as it answers a question, which waits in the socket until then.
     (&ours).write_all(&question(around)).map_err(call("writing to passt"))?;
     ours.set_nonblocking(true).map_err(call("fcntl"))?;
-    let answered = || Ok((&ours).read(&mut [0; LONGEST]).is_ok_and(|length| length > 0));
+    let answered = || Ok((&ours).read(&mut [0; 64]).is_ok_and(|length| length > 0));
     let running = start_program("passt", command, folder, hop, answered)?;
     ours.set_nonblocking(false).map_err(call("fcntl"))?;
     Ok(running.with(Bridge::start(frames, ours).map_err(call("starting a thread"))?))

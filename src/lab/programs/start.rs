@@ -1,5 +1,6 @@
 //! Starting a program on a hop, and knowing when it is ready.
 
+use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -22,8 +23,8 @@ const LISTENING: &str = "0A";
 #[derive(Debug)]
 pub(in crate::lab) struct Running {
     process: Process,
-    /// What goes together with it.
-    _with: Option<Box<dyn std::any::Any + Send + Sync>>,
+    /// What works for it, and ends after it.
+    helper: Option<Box<dyn Any + Send + Sync>>,
     _folder: Folder,
 }
 
@@ -34,9 +35,16 @@ impl Running {
     }
 
     /// Keeps something until the program has ended.
-    pub(super) fn with(mut self, what: impl std::any::Any + Send + Sync) -> Self {
-        self._with = Some(Box::new(what));
+    pub(super) fn with(mut self, helper: impl Any + Send + Sync) -> Self {
+        self.helper = Some(Box::new(helper));
         self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        drop(self.helper.take());
     }
 }
 
@@ -46,11 +54,11 @@ pub(super) fn start_listening(
     mut command: Command,
     folder: Folder,
     hop: &Namespace,
-    addresses: Vec<SocketAddr>,
+    addresses: &[SocketAddr],
 ) -> Result<Running, LabError> {
     command.stdin(Stdio::null());
     start(name, command, folder, hop, || {
-        let wanted = addresses.clone();
+        let wanted = addresses.to_vec();
         hop.call(move || wanted.iter().all(listens))
     })
 }
@@ -80,7 +88,7 @@ pub(super) fn start(
             return Err(failed(format!("has ended ({status})")));
         }
         if ready()? {
-            return Ok(Running { process, _with: None, _folder: folder });
+            return Ok(Running { process, helper: None, _folder: folder });
         }
         if clock.now().since_start() > READY_BY {
             return Err(failed(format!("is not ready after {} s", READY_BY.as_secs())));

@@ -67,7 +67,7 @@ impl Stunnel {
         let file = folder.write("stunnel.conf", &config)?;
         let mut command = Command::new(program()?);
         command.arg(file);
-        let running = start_listening("stunnel", command, folder, hop, listening)?;
+        let running = start_listening("stunnel", command, folder, hop, &listening)?;
         let redirects: Vec<String> = around.server.all().map(|server| redirect(server, Some(&PORTS), None)).collect();
         intercept(hop, &redirects, "")?;
         Ok(running)

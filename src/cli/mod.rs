@@ -74,7 +74,7 @@ enum Command {
     /// Measure how long the path to a target remembers a silent connection
     #[command(after_help = format!("{DURATIONS}\n\n{EXIT_CODES}"))]
     Probe(Box<probe::ProbeArgs>),
-    /// Settings to deploy, from recorded results: heartbeat, keepalives, timeouts, ready to paste
+    /// Settings to deploy, ready to paste, from recorded results
     #[command(after_help = recommend_help())]
     Recommend(recommend::RecommendArgs),
     /// Run the reflector, the cooperating server for reflector:// targets

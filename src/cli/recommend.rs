@@ -68,21 +68,15 @@ pub struct RecommendArgs {
     /// safe for all of them. - is stdin
     #[arg(value_name = "CSV", required_unless_present = "list")]
     pub files: Vec<PathBuf>,
-    /// Print the settings of these systems, ready to paste: names or groups of --list, or all
-    #[arg(long = "for", value_name = "TARGET,…", value_delimiter = ',', value_parser = For::parse)]
+    /// Print the settings of these systems, ready to paste: names or groups of --list separated by commas, or all
+    #[arg(long = "for", value_name = "TARGETS", value_delimiter = ',', value_parser = For::parse)]
     pub targets: Vec<For>,
     /// List the systems that --for knows
     #[arg(long, conflicts_with_all = ["files", "targets"])]
     pub list: bool,
     /// battery: the longest safe heartbeat; balanced: the same up to 30 minutes; detect-fast: 30 s at most, so that a dead path
     /// is noticed within a minute
-    #[arg(
-        long,
-        value_enum,
-        default_value_t,
-        value_name = "battery|balanced|detect-fast",
-        hide_possible_values = true
-    )]
+    #[arg(long, value_enum, default_value_t, value_name = "battery|balanced|detect-fast", hide_possible_values = true)]
     pub objective: ObjectiveArg,
     /// How many lost heartbeats in a row a connection must survive
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=8))]
@@ -107,7 +101,9 @@ pub fn run(args: &RecommendArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let nights = journal::evidence(&args.files).map_err(Failure::usage)?;
     if nights.is_empty() {
         let files = args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
-        return Err(Failure::usage(format!("{files}: there are no rows to recommend from: probe with --summary FILE or -o FILE")));
+        return Err(Failure::usage(format!(
+            "{files}: there are no rows to recommend from: probe with --summary FILE or -o FILE"
+        )));
     }
     let paths: Vec<PathEvidence> = nights.into_iter().map(|night| night.evidence).collect();
     let wish = Wish {
@@ -125,6 +121,9 @@ pub fn run(args: &RecommendArgs, terminal: &Terminal) -> Result<Exit, Failure> {
         Format::Text if args.targets.is_empty() => {
             let page = report::Page { width: terminal.width(), colour: terminal.paint_stdout().is_on() };
             terminal.show(&report::advice_text(&advices, page))?;
+            if advices.iter().any(|advice| advice.settings.is_ok()) {
+                terminal.note("Ready to paste: --for nginx,go,sysctl (--list has all).");
+            }
         }
         Format::Text => {
             let page = report::Page { width: terminal.width(), colour: terminal.paint_stderr().is_on() };
@@ -136,7 +135,7 @@ pub fn run(args: &RecommendArgs, terminal: &Terminal) -> Result<Exit, Failure> {
 }
 
 /// Renders what was asked for, each target once.
-pub(super) fn render(asked: &[For], advices: &[Advice]) -> Vec<Result<Recipe, Withheld>> {
+fn render(asked: &[For], advices: &[Advice]) -> Vec<Result<Recipe, Withheld>> {
     let mut targets: Vec<&'static Target> = Vec::new();
     for target in asked.iter().flat_map(|word| &word.0) {
         if !targets.iter().any(|known| known.name == target.name) {
@@ -147,7 +146,7 @@ pub(super) fn render(asked: &[For], advices: &[Advice]) -> Vec<Result<Recipe, Wi
 }
 
 /// Recipes to stdout, what is withheld to stderr.
-pub(super) fn print(recipes: &[Result<Recipe, Withheld>], terminal: &Terminal) -> Result<(), Failure> {
+fn print(recipes: &[Result<Recipe, Withheld>], terminal: &Terminal) -> Result<(), Failure> {
     for recipe in recipes {
         match recipe {
             Ok(recipe) => {
@@ -164,9 +163,15 @@ pub(super) fn print(recipes: &[Result<Recipe, Withheld>], terminal: &Terminal) -
     Ok(())
 }
 
+/// What `probe --for` prints at its end.
+pub(super) fn of_run(asked: &[For], path: PathEvidence, terminal: &Terminal) -> Result<(), Failure> {
+    print(&render(asked, &advise(&[path], &Wish::default())), terminal)
+}
+
 /// A script that asked for one system by its name and did not get it must notice.
 fn exit(asked: &[For], advices: &[Advice], recipes: &[Result<Recipe, Withheld>]) -> Exit {
-    let by_name = |target: &Target| asked.iter().any(|word| !word.is_group() && word.0.iter().any(|t| t.name == target.name));
+    let by_name =
+        |target: &Target| asked.iter().any(|word| !word.is_group() && word.0.iter().any(|t| t.name == target.name));
     let missed = recipes.iter().any(|recipe| matches!(recipe, Err(withheld) if by_name(withheld.target)));
     let nothing = !recipes.is_empty() && recipes.iter().all(Result::is_err);
     // a maximum age is an answer too

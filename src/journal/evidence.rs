@@ -126,9 +126,12 @@ fn add(path: &mut PathEvidence, row: &SummaryRow) {
         path.effects.tcp_keepalive = row.tcp_keepalive;
     }
     if let Some(heartbeat) = row.heartbeat {
-        path.recorded = Some(Recorded { heartbeat, verified: row.verified });
-        if row.verified == Some(true) && row.refresh == Some(Refresh::Data) {
-            path.effects.data = Effect::Effective;
+        let kind = row.refresh.unwrap_or(Refresh::Data);
+        path.recorded = Some(Recorded { heartbeat, kind, verified: row.verified });
+        match (row.verified, kind) {
+            (Some(true), Refresh::Data) => path.effects.data = Effect::Effective,
+            (Some(true), Refresh::TcpKeepalive) => path.effects.tcp_keepalive = Effect::Effective,
+            _ => {}
         }
     }
     let (Some(speaker), Some(low)) = (row.first_speaker, row.low) else {

@@ -163,4 +163,3 @@ fn identity(info: &RunInfo) -> [String; 7] {
 fn since(start: SystemTime, at: SystemTime) -> Instant {
     Instant::from_start(at.duration_since(start).unwrap_or_default())
 }
-

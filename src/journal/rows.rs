@@ -159,7 +159,11 @@ impl Row<'_> {
         number.ok_or_else(|| self.wrong(column, text.as_bytes(), why))
     }
 
-    pub(super) fn optional_number<T: FromStr>(&self, column: &'static str, why: &str) -> Result<Option<T>, JournalError> {
+    pub(super) fn optional_number<T: FromStr>(
+        &self,
+        column: &'static str,
+        why: &str,
+    ) -> Result<Option<T>, JournalError> {
         self.given(column)?.map(|_| self.number(column, why)).transpose()
     }
 

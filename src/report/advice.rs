@@ -72,7 +72,8 @@ fn keepalive(settings: &Settings) -> String {
     let Some(Keepalive { time, interval, probes, user_timeout, .. }) = settings.keepalive else {
         return "none: it counts whole seconds, which is too coarse here".to_owned();
     };
-    let numbers = format!("time {time} s, interval {interval} s, {probes} probes, user timeout {} ms", user_timeout.as_millis());
+    let numbers =
+        format!("time {time} s, interval {interval} s, {probes} probes, user timeout {} ms", user_timeout.as_millis());
     match settings.effects.of(Refresh::TcpKeepalive) {
         Effect::Effective => format!("{numbers}; measured as effective"),
         Effect::Ineffective => {
@@ -96,7 +97,8 @@ fn name(transport: Transport) -> &'static str {
 }
 
 fn table(costs: &[DailyCost], style: Style) -> Vec<String> {
-    let head = format!("  {:<22}{:>9}{:>10}{:>10}  {}", "a day, one connection", "packets", "kB", "wake-ups", "it");
+    let head =
+        format!("  {:<22}{:>9}{:>10}{:>10}  {}", "a day, one connection", "packets", "kB", "wake-ups", "connection");
     let mut lines = vec![style.paint(Look::Dim, &head)];
     for cost in costs {
         let name = match cost.interval {
@@ -114,29 +116,33 @@ fn table(costs: &[DailyCost], style: Style) -> Vec<String> {
     lines
 }
 
-/// One recipe, as it is pasted: comments and the text. What is not a comment is meant for the file.
+/// One recipe, as it is pasted: what is no comment is meant for the file that the comment names.
 pub fn recipe_text(recipe: &Recipe) -> String {
     let mut text = String::new();
-    for rendered in &recipe.files {
-        let comment = rendered.file.comment;
+    for (nth, rendered) in recipe.files.iter().enumerate() {
         let mut say = |words: &str| {
-            for line in wrap(words, 100) {
-                text.push_str(&format!("{comment} {line}\n"));
+            for line in wrap(words, COMMENT) {
+                text.push_str(&format!("{} {line}\n", rendered.file.comment));
             }
         };
         say(&format!("{}: {}", recipe.target.name, rendered.file.name));
-        if !recipe.target.note.is_empty() {
-            say(recipe.target.note);
+        if nth == 0 {
+            if !recipe.target.note.is_empty() {
+                say(recipe.target.note);
+            }
+            say(&format!("See {}", recipe.target.source));
         }
-        for warning in &recipe.warnings {
+        if let Some(warning) = &rendered.warning {
             say(&format!("Warning: {warning}."));
         }
-        say(recipe.target.source);
         text.push_str(&rendered.text);
         text.push('\n');
     }
     text
 }
+
+/// The width of comments in recipes, without the sign that starts them.
+const COMMENT: usize = 97;
 
 /// The whole answer for programs.
 pub fn advice_json(advices: &[Advice], recipes: &[Result<Recipe, Withheld>]) -> Value {
@@ -220,6 +226,7 @@ fn recipe_value(recipe: &Result<Recipe, Withheld>) -> Value {
                     "file": rendered.file.name,
                     "sends": rendered.file.sends.as_str(),
                     "text": rendered.text,
+                    "warning": rendered.warning,
                     "keys": numbers.map(|(key, value)| json!({
                         "key": key.name,
                         "value": value,
@@ -234,7 +241,6 @@ fn recipe_value(recipe: &Result<Recipe, Withheld>) -> Value {
                 "withheld": null,
                 "files": recipe.files.iter().map(file).collect::<Vec<_>>(),
                 "left_out": recipe.left_out.iter().map(|(file, why)| json!({ "file": file, "why": why })).collect::<Vec<_>>(),
-                "warnings": recipe.warnings,
                 "note": target.note,
                 "source": target.source,
             })

@@ -70,10 +70,9 @@ fn of_transport(transport: Transport, paths: &[&PathEvidence], wish: &Wish) -> A
     let silent: Vec<&PathEvidence> = paths.iter().copied().filter(|path| path.main().is_none()).collect();
     if let Some(first) = silent.first().filter(|_| silent.len() < paths.len()) {
         let why = first.no_answer.as_deref().unwrap_or("nothing was measured");
+        let (left_out, all) = (silent.len(), paths.len());
         notes.push(format!(
-            "{} of {} runs have no answer and were left out; the first is {}: {why}",
-            silent.len(),
-            paths.len(),
+            "without an answer, and left out: {left_out} of {all} runs; the first is {}: {why}",
             first.name
         ));
     }
@@ -190,28 +189,33 @@ fn settle(
     let heartbeat = longest.min(wish.objective.longest());
     let effects = usable.iter().map(|(path, _)| effects_of(path)).reduce(Effects::both).unwrap_or(Effects::UNTESTED);
     let kind = kind(effects)?;
-    let keepalive = (transport == Transport::Tcp)
-        .then(|| Keepalive::fit(safe, rtt, heartbeat, lost, wish.objective))
-        .flatten();
+    let keepalive =
+        (transport == Transport::Tcp).then(|| Keepalive::fit(safe, rtt, heartbeat, lost, wish.objective)).flatten();
     let answer_within = settings::answer_within(wish.objective, margin);
-    let (user_timeout, noticed_after) = match keepalive.filter(|_| kind == Refresh::TcpKeepalive) {
-        Some(keepalive) => (keepalive.user_timeout, keepalive.noticed_after),
-        None => (answer_within, settings::noticed_after(heartbeat, answer_within)),
+    let (heartbeat, user_timeout, noticed_after) = match (kind, keepalive) {
+        (Refresh::TcpKeepalive, Some(keepalive)) => {
+            (Duration::from_secs(u64::from(keepalive.time)), keepalive.user_timeout, keepalive.noticed_after)
+        }
+        (Refresh::TcpKeepalive, None) => {
+            return Err(Refusal {
+                word: "too-short",
+                why: format!(
+                    "only TCP keepalives work here, and they count whole seconds: too coarse for {:.1} s with time to repeat \
+                     {}",
+                    safe.as_secs_f64(),
+                    lost_ones(lost)
+                ),
+            });
+        }
+        _ => (heartbeat, answer_within, settings::noticed_after(heartbeat, answer_within)),
     };
     notes.extend(remarks(usable, (path, found), wish, heartbeat, longest));
-    if kind == Refresh::Data && effects.tcp_keepalive == Effect::Untested && transport == Transport::Tcp {
-        notes.push(
-            "nobody has tried whether TCP keepalives count on this path (many proxies do not count them): data does not \
-             depend on that"
-                .to_owned(),
-        );
-    }
     Ok(Settings {
         safe,
         expires: forgotten.is_some(),
         heartbeat,
         kind,
-        verified: verified(usable, heartbeat),
+        verified: verified(usable, kind, heartbeat),
         tolerated: lost,
         keepalive,
         answer_within,
@@ -246,11 +250,11 @@ fn kind(effects: Effects) -> Result<Refresh, Refusal> {
     }
 }
 
-/// Tried on every path that forgets, at this interval or a longer one.
-fn verified(usable: &[Usable<'_>], heartbeat: Duration) -> Option<bool> {
+/// Tried on every path with this kind, at this interval or a longer one.
+fn verified(usable: &[Usable<'_>], kind: Refresh, heartbeat: Duration) -> Option<bool> {
     let tried: Vec<Option<bool>> = usable
         .iter()
-        .map(|(path, _)| path.recorded.filter(|r| r.heartbeat >= heartbeat).and_then(|r: Recorded| r.verified))
+        .map(|(path, _)| path.recorded.filter(|r| r.kind == kind && r.heartbeat >= heartbeat)?.verified)
         .collect();
     if tried.contains(&Some(false)) {
         // that longer one failed; this one was not tried
@@ -285,7 +289,7 @@ fn reason(
     let sure =
         if is_confident(found) { String::new() } else { format!(" with {:.0} % confidence", 100.0 * found.confidence) };
     let tried = match path.recorded {
-        Some(Recorded { verified: Some(true), heartbeat: proven }) if proven == longest => {
+        Some(Recorded { verified: Some(true), heartbeat: proven, .. }) if proven == longest => {
             format!("; connections lived on {:.1} s", proven.as_secs_f64())
         }
         _ => String::new(),
@@ -334,7 +338,7 @@ fn remarks(
              more --connections"
         ));
     }
-    if let Some(Recorded { heartbeat: tried, verified: Some(false) }) = path.recorded {
+    if let Some(Recorded { heartbeat: tried, verified: Some(false), .. }) = path.recorded {
         notes.push(format!(
             "{:.1} s was tried, and connections died: half of it is recommended, and not proven",
             tried.as_secs_f64()
@@ -363,10 +367,7 @@ fn remarks(
         }
     }
     if heartbeat < longest && wish.objective == Objective::Balanced {
-        notes.push(format!(
-            "up to {:.0} s would be safe (--objective battery)",
-            longest.as_secs_f64()
-        ));
+        notes.push(format!("up to {:.0} s would be safe (--objective battery)", longest.as_secs_f64()));
     }
     notes
 }

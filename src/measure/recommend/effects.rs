@@ -38,10 +38,7 @@ impl Effects {
 
     /// What holds for both of two paths: what fails on one cannot be relied upon, and neither can what nobody tried.
     pub fn both(self, other: Self) -> Self {
-        Self {
-            tcp_keepalive: weaker(self.tcp_keepalive, other.tcp_keepalive),
-            data: weaker(self.data, other.data),
-        }
+        Self { tcp_keepalive: weaker(self.tcp_keepalive, other.tcp_keepalive), data: weaker(self.data, other.data) }
     }
 
     /// Of one kind.

@@ -4,7 +4,7 @@ use super::effects::Effects;
 use super::heartbeat::{self, TIMER_LATENESS};
 use crate::measure::doubt::is_server_first;
 use crate::measure::findings::{Findings, SpeakerFindings, Step, Verdict};
-use crate::model::{Cause, HoldRecord, Transport};
+use crate::model::{Cause, HoldRecord, Refresh, Transport};
 use crate::time::Duration;
 
 /// Where no round trip was recorded: the retransmission timeout with which a connection starts (RFC 6298, 2.1).
@@ -40,6 +40,8 @@ pub struct PathEvidence {
 pub struct Recorded {
     /// The interval.
     pub heartbeat: Duration,
+    /// What was sent, or is to be.
+    pub kind: Refresh,
     /// Whether connections lived on it; `None`: nobody tried.
     pub verified: Option<bool>,
 }
@@ -60,7 +62,7 @@ impl PathEvidence {
             speakers: findings.speakers.clone(),
             no_answer,
             rtt: findings.rtt,
-            recorded: recorded.map(|r| Recorded { heartbeat: r.heartbeat, verified: r.verified }),
+            recorded: recorded.map(|r| Recorded { heartbeat: r.heartbeat, kind: Refresh::Data, verified: r.verified }),
             effects: main.map_or(Effects::UNTESTED, |main| Effects::of_records(records, main)),
             doubts: findings.doubts.iter().map(|doubt| doubt.word.to_owned()).collect(),
         }
@@ -110,11 +112,13 @@ impl PathEvidence {
             }
         };
         match self.recorded {
-            Some(Recorded { heartbeat, verified: Some(true) }) => computed.min(heartbeat),
+            Some(Recorded { heartbeat, verified: Some(true), .. }) => computed.min(heartbeat),
             // tried, and connections died: half of it, for nobody knows how much of it would have been enough
-            Some(Recorded { heartbeat, verified: Some(false) }) => computed.min(heartbeat::round_down(heartbeat / 2)),
+            Some(Recorded { heartbeat, verified: Some(false), .. }) => {
+                computed.min(heartbeat::round_down(heartbeat / 2))
+            }
             // the run knew the round trip when it computed its own
-            Some(Recorded { heartbeat, verified: None })
+            Some(Recorded { heartbeat, verified: None, .. })
                 if self.rtt.is_none() && lost == heartbeat::TOLERATED && found.confidence >= CONFIDENT =>
             {
                 heartbeat

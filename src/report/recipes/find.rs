@@ -32,7 +32,8 @@ pub fn find(word: &str) -> Result<Vec<&'static Target>, UnknownTarget> {
 }
 
 fn unknown(word: &str) -> UnknownTarget {
-    let mut words: Vec<&str> = targets::all().flat_map(|t| std::iter::once(t.name).chain(t.also.iter().copied())).collect();
+    let mut words: Vec<&str> =
+        targets::all().flat_map(|t| std::iter::once(t.name).chain(t.also.iter().copied())).collect();
     words.sort_unstable();
     words.dedup();
     let mut near: Vec<(usize, &str)> = words

@@ -14,7 +14,7 @@ pub mod render;
 pub mod table;
 mod targets;
 
-pub use find::{UnknownTarget, find};
+pub use find::{ALL, UnknownTarget, find};
 pub use render::{Recipe, RecipeFile, Withheld, render};
 pub use table::{Carrier, Family, File, Key, Role, Sends, Target, Unit};
 pub use targets::all;

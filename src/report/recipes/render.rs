@@ -14,8 +14,6 @@ pub struct Recipe {
     pub files: Vec<RecipeFile>,
     /// Files that are withheld although others are given, each with the reason.
     pub left_out: Vec<(&'static str, String)>,
-    /// What to know before it is used.
-    pub warnings: Vec<String>,
 }
 
 /// One text.
@@ -27,6 +25,8 @@ pub struct RecipeFile {
     pub text: String,
     /// The numbers in it, in the order of the file's keys.
     pub values: Vec<u64>,
+    /// What to know before it is used.
+    pub warning: Option<&'static str>,
 }
 
 /// Why a target gets nothing.
@@ -43,7 +43,7 @@ pub fn render(target: &'static Target, advices: &[Advice]) -> Result<Recipe, Wit
     let withheld = |why: String| Withheld { target, why };
     let advice = advice_for(target, advices).map_err(withheld)?;
     let settings = advice.settings.as_ref().map_err(|refusal| withheld(refusal.why.clone()))?;
-    let mut recipe = Recipe { target, files: Vec::new(), left_out: Vec::new(), warnings: Vec::new() };
+    let mut recipe = Recipe { target, files: Vec::new(), left_out: Vec::new() };
     for file in target.files {
         match of_file(file, settings) {
             Ok(rendered) => recipe.files.push(rendered),
@@ -54,10 +54,6 @@ pub fn render(target: &'static Target, advices: &[Advice]) -> Result<Recipe, Wit
     if recipe.files.is_empty() {
         let why = recipe.left_out.first().map_or_else(String::new, |(_, why)| why.clone());
         return Err(withheld(why));
-    }
-    let keepalive = recipe.files.iter().any(|rendered| rendered.file.sends == Sends::Keepalive);
-    if keepalive && settings.effects.of(Refresh::TcpKeepalive) == Effect::Untested {
-        recipe.warnings.push("nobody has tried whether TCP keepalives count on this path".to_owned());
     }
     Ok(recipe)
 }
@@ -92,13 +88,20 @@ fn of_file(file: &'static File, settings: &Settings) -> Result<RecipeFile, Strin
         ));
     }
     let values = file.keys.iter().map(|key| value(key, settings)).collect::<Result<Vec<_>, _>>()?;
-    let mut text = format!("{} idlescope: at most {} of silence\n", file.comment, duration::short(settings.heartbeat));
+    let mut text = format!(
+        "{} by idlescope, for a heartbeat every {} at most\n",
+        file.comment,
+        duration::short(settings.heartbeat)
+    );
     text.push_str(file.text.trim_matches('\n'));
     text.push('\n');
     for (nth, value) in values.iter().enumerate() {
         text = text.replace(&format!("<{nth}>"), &value.to_string());
     }
-    Ok(RecipeFile { file, text, values })
+    let untested = file.sends == Sends::Keepalive && settings.effects.of(Refresh::TcpKeepalive) == Effect::Untested;
+    let warning = untested
+        .then_some("nobody has tried whether TCP keepalives count on this path; many proxies do not count them");
+    Ok(RecipeFile { file, text, values, warning })
 }
 
 /// Which way a number may be changed without harm.
@@ -177,9 +180,9 @@ fn safe(role: Role, settings: &Settings) -> Result<Safe, String> {
         Role::AnswerWithin => Safe::Up(settings.answer_within),
         Role::Misses => Safe::Times(settings.tolerated + 1),
         // twice the heartbeat is what OpenVPN and quic-go ask for
-        Role::GiveUpAfter => {
-            Safe::Up(settings.noticed_after.max(settings.server_idle_timeout).max(heartbeat * (settings.tolerated + 1).max(2)))
-        }
+        Role::GiveUpAfter => Safe::Up(
+            settings.noticed_after.max(settings.server_idle_timeout).max(heartbeat * (settings.tolerated + 1).max(2)),
+        ),
         Role::IdleTimeout => Safe::Up(settings.server_idle_timeout),
         Role::PermittedPing => Safe::Down(heartbeat / 2),
     })

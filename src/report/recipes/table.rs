@@ -61,16 +61,8 @@ pub enum Family {
 
 impl Family {
     /// Every family, in the order of the list.
-    pub const ALL: [Self; 8] = [
-        Self::System,
-        Self::Sockets,
-        Self::Rpc,
-        Self::Data,
-        Self::Proxies,
-        Self::Clouds,
-        Self::Tunnels,
-        Self::Mobile,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::System, Self::Sockets, Self::Rpc, Self::Data, Self::Proxies, Self::Clouds, Self::Tunnels, Self::Mobile];
 
     /// The word for it.
     pub const fn as_str(self) -> &'static str {

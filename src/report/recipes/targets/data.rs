@@ -78,7 +78,8 @@ keepalive_interval <0>
         family: Family::Data,
         carrier: Carrier::Tcp,
         source: "https://redis.io/docs/latest/develop/reference/clients/#tcp-keepalive",
-        note: "Redis repeats a lost keepalive after a third of the time and gives up after three (anetKeepAlive).",
+        note: "Redis repeats a lost keepalive after a third of the time and gives up after three (anetKeepAlive). Sent by \
+               the server: boxes that refresh on packets from the inside alone do not count them.",
         whole: true,
         files: &[File {
             name: "redis.conf",
@@ -98,7 +99,7 @@ tcp-keepalive <0>
         family: Family::Data,
         carrier: Carrier::Tcp,
         source: "https://www.postgresql.org/docs/current/runtime-config-connection.html#RUNTIME-CONFIG-TCP",
-        note: "",
+        note: "Sent by the server: boxes that refresh on packets from the inside alone do not count them.",
         whole: true,
         files: &[File {
             name: "postgresql.conf",
@@ -175,7 +176,7 @@ wait_timeout = <0>
         family: Family::Data,
         carrier: Carrier::Tcp,
         source: "https://mariadb.com/docs/server/ref/mdb/cli/mariadbd/tcp-keepalive-time",
-        note: "",
+        note: "Sent by the server: boxes that refresh on packets from the inside alone do not count them.",
         whole: true,
         files: &[File {
             name: "/etc/mysql/mariadb.conf.d/60-keepalive.cnf",

@@ -156,10 +156,7 @@ upstream_connection_options:
                 name: "in the cluster's Http2ProtocolOptions: HTTP/2 PING to the upstream",
                 comment: "#",
                 sends: Sends::Data,
-                keys: &[
-                    Key::seconds("interval:", Role::Heartbeat),
-                    Key::seconds("timeout:", Role::AnswerWithin),
-                ],
+                keys: &[Key::seconds("interval:", Role::Heartbeat), Key::seconds("timeout:", Role::AnswerWithin)],
                 text: "
 connection_keepalive:
   interval: <0>s

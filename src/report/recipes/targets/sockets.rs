@@ -226,7 +226,12 @@ module.exports = keepAlive;
             name: "keep_alive.py",
             comment: "#",
             sends: Sends::Keepalive,
-            keys: &[time("TCP_KEEPIDLE"), interval("TCP_KEEPINTVL"), probes("TCP_KEEPCNT"), user_timeout("TCP_USER_TIMEOUT")],
+            keys: &[
+                time("TCP_KEEPIDLE"),
+                interval("TCP_KEEPINTVL"),
+                probes("TCP_KEEPCNT"),
+                user_timeout("TCP_USER_TIMEOUT"),
+            ],
             text: "
 import socket
 

@@ -111,7 +111,7 @@ pub fn run(args: &RecommendArgs, terminal: &Terminal) -> Result<Exit, Failure> {
         tolerate_lost: args.tolerate_lost,
         client_speaks_first: args.client_speaks_first,
     };
-    let advices = advise(&paths, &wish);
+    let advices = advise(&paths, wish);
     let recipes = render(&args.targets, &advices);
     match args.format {
         Format::Json => {
@@ -165,7 +165,7 @@ fn print(recipes: &[Result<Recipe, Withheld>], terminal: &Terminal) -> Result<()
 
 /// What `probe --for` prints at its end.
 pub(super) fn of_run(asked: &[For], path: PathEvidence, terminal: &Terminal) -> Result<(), Failure> {
-    print(&render(asked, &advise(&[path], &Wish::default())), terminal)
+    print(&render(asked, &advise(&[path], Wish::default())), terminal)
 }
 
 /// A script that asked for one system by its name and did not get it must notice.

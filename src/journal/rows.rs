@@ -19,7 +19,7 @@ use std::time::SystemTime;
 pub(super) struct Rows {
     pub(super) path: String,
     pub(super) table: &'static Table,
-    rows: csv::Reader<Box<dyn Read>>,
+    reader: csv::Reader<Box<dyn Read>>,
     torn: u64,
     failed: bool,
 }
@@ -51,9 +51,9 @@ impl Rows {
         from: Box<dyn Read>,
         tables: &[&'static Table],
     ) -> Result<Self, JournalError> {
-        let rows = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(from);
+        let reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(from);
         let table = tables.first().copied().unwrap_or(&file::HOLDS);
-        let mut rows = Self { path: name.into(), table, rows, torn: 0, failed: false };
+        let mut rows = Self { path: name.into(), table, reader, torn: 0, failed: false };
         let mut first = ByteRecord::new();
         if rows.read(&mut first)? {
             let found: Vec<_> = first.iter().map(String::from_utf8_lossy).collect();
@@ -68,7 +68,7 @@ impl Rows {
     }
 
     fn read(&mut self, record: &mut ByteRecord) -> Result<bool, JournalError> {
-        self.rows.read_byte_record(record).map_err(|error| {
+        self.reader.read_byte_record(record).map_err(|error| {
             self.failed = true;
             JournalError::Read { path: self.path.clone(), source: error.into() }
         })

@@ -122,7 +122,7 @@ pub fn recipe_text(recipe: &Recipe) -> String {
     for (nth, rendered) in recipe.files.iter().enumerate() {
         let mut say = |words: &str| {
             for line in wrap(words, COMMENT) {
-                text.push_str(&format!("{} {line}\n", rendered.file.comment));
+                text.extend([rendered.file.comment, " ", &line, "\n"]);
             }
         };
         say(&format!("{}: {}", recipe.target.name, rendered.file.name));
@@ -250,15 +250,12 @@ fn recipe_value(recipe: &Result<Recipe, Withheld>) -> Value {
 
 /// Every target in a line, by family.
 pub fn list_text() -> String {
-    let mut text = String::new();
-    for family in recipes::Family::ALL {
-        text.push_str(family.as_str());
-        text.push('\n');
-        for target in recipes::all().filter(|target| target.family == family) {
-            text.push_str(&format!("  {:<16}{}\n", target.name, target.about));
-        }
-    }
-    text
+    let line = |target: &recipes::Target| format!("  {:<16}{}\n", target.name, target.about);
+    let of = |family: recipes::Family| {
+        let lines: String = recipes::all().filter(|target| target.family == family).map(line).collect();
+        format!("{}\n{lines}", family.as_str())
+    };
+    recipes::Family::ALL.into_iter().map(of).collect()
 }
 
 /// The same for programs.

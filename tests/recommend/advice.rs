@@ -65,12 +65,12 @@ fn a_mixture_is_answered_for_its_shortest_step() {
 #[test]
 fn client_first_alone_is_no_ground_for_a_push_service() {
     let client = PathEvidence { speakers: vec![found(FirstSpeaker::Client, 1800.0, None)], ..path(0.0, None) };
-    let refusal = advice(&[client.clone()]).settings.unwrap_err();
+    let refusal = advice(std::slice::from_ref(&client)).settings.unwrap_err();
     assert_eq!(refusal.word, "client-first-only");
     assert!(refusal.why.contains("idlescope serve"), "{}", refusal.why);
     // unless nobody but the client ever speaks first
     let wish = Wish { client_speaks_first: true, ..Wish::default() };
-    let accepted = advise(&[client.clone()], &wish).remove(0);
+    let accepted = advise(std::slice::from_ref(&client), wish).remove(0);
     assert!(accepted.settings.is_ok());
     assert!(says(&accepted.notes, "only client first was measured"), "{:?}", accepted.notes);
     // beside a path that was measured server first it limits nothing unless it expires sooner
@@ -94,7 +94,7 @@ fn a_fin_that_the_client_saw_is_the_servers_word() {
 fn a_maximum_age_needs_new_connections_and_no_heartbeat() {
     let aged = SpeakerFindings { cause: Cause::MaximumAge, ..found(FirstSpeaker::Server, 3599.5, Some(3600.5)) };
     let aged = PathEvidence { speakers: vec![aged], ..path(0.0, None) };
-    let alone = advice(&[aged.clone()]);
+    let alone = advice(std::slice::from_ref(&aged));
     assert_eq!(alone.reconnect_before, Some(s(3599.0)));
     let refusal = alone.settings.unwrap_err();
     assert_eq!(refusal.word, "maximum-age");
@@ -119,7 +119,7 @@ fn a_doubtful_bound_is_shortened_by_its_doubt() {
 #[test]
 fn what_was_proven_is_never_exceeded_and_what_failed_is_halved() {
     let proven_at =
-        |seconds, verified| PathEvidence { recorded: proven(seconds, verified), ..path(299.1, Some(300.9)) };
+        |seconds, verified| PathEvidence { recorded: Some(proven(seconds, verified)), ..path(299.1, Some(300.9)) };
     let proved = settings(&[proven_at(200.0, Some(true))]);
     assert_eq!((proved.heartbeat, proved.verified), (s(200.0), Some(true)));
     assert!(proved.reason.contains("connections lived on 200.0 s"), "{}", proved.reason);
@@ -168,7 +168,7 @@ fn a_control_that_died_on_keepalives_makes_them_ineffective() {
 
 #[test]
 fn udp_and_tcp_are_answered_apart_and_udp_leaves_room_for_lost_datagrams() {
-    let both = advise(&[udp(120.0, Some(121.0)), path(299.1, Some(300.9))], &Wish::default());
+    let both = advise(&[udp(120.0, Some(121.0)), path(299.1, Some(300.9))], Wish::default());
     assert_eq!(both.iter().map(|a| a.transport).collect::<Vec<_>>(), [Transport::Tcp, Transport::Udp]);
     let udp = both[1].settings.as_ref().unwrap();
     assert!(udp.keepalive.is_none());
@@ -181,7 +181,7 @@ fn udp_and_tcp_are_answered_apart_and_udp_leaves_room_for_lost_datagrams() {
 fn objectives_trade_sleep_against_noticing_a_dead_path() {
     let of = |objective| {
         let wish = Wish { objective, ..Wish::default() };
-        advise(&[PathEvidence { effects: EFFECTIVE, ..path(7200.0, Some(7210.0)) }], &wish).remove(0).settings.unwrap()
+        advise(&[PathEvidence { effects: EFFECTIVE, ..path(7200.0, Some(7210.0)) }], wish).remove(0).settings.unwrap()
     };
     let (battery, balanced, fast) = (of(Objective::Battery), of(Objective::Balanced), of(Objective::DetectFast));
     assert!(battery.heartbeat > s(6300.0), "{:?}", battery.heartbeat);

@@ -23,7 +23,7 @@ fn program(name: &str, package: &str) -> Command {
 
 fn settings() -> (Vec<idlescope::measure::recommend::Advice>, Settings) {
     let effective = |path| PathEvidence { effects: EFFECTIVE, ..path };
-    let advices = advise(&[path(299.1, Some(300.9)), udp(119.0, Some(121.0))].map(effective), &Wish::default());
+    let advices = advise(&[path(299.1, Some(300.9)), udp(119.0, Some(121.0))].map(effective), Wish::default());
     let settings = advices[0].settings.clone().unwrap();
     (advices, settings)
 }
@@ -144,7 +144,7 @@ fn redis_reads_the_number_and_its_kernel_timer_runs() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let mut ask = || {
+    let ask = || {
         let mut cli = program("redis-cli", "redis-tools");
         cli.arg("-s").arg(&socket).args(["CONFIG", "GET", "tcp-keepalive"]).output().unwrap()
     };

@@ -19,13 +19,14 @@ doubts,tool_version";
 
 /// A summary file with these rows, from `first_speaker` on.
 pub(crate) fn summary(folder: &TempDir, name: &str, rows: &[&str]) -> PathBuf {
-    let mut text = format!("{SUMMARY}\n");
-    for (nth, row) in rows.iter().enumerate() {
-        text.push_str(&format!(
+    let line = |(nth, row): (usize, &&str)| {
+        format!(
             "1,01KAMVTZ5V9E8J6Y4Q0T7C2D3{nth},2026-11-21T02:00:00.000Z,eu-west,a,reflector://probe.example.net:7133,\
              192.0.2.7:7133,tcp,{row},0.1.0\n"
-        ));
-    }
+        )
+    };
+    let lines: Vec<String> = rows.iter().enumerate().map(line).collect();
+    let text = format!("{SUMMARY}\n{}", lines.concat());
     let path = folder.path().join(name);
     fs::write(&path, text).unwrap();
     path
@@ -146,7 +147,7 @@ fn holds_are_judged_again_and_refreshes_with_them() {
     let evidence = &nights[0].evidence;
     assert_eq!(evidence.effects.tcp_keepalive, Effect::Ineffective);
     assert_eq!(evidence.effects.data, Effect::Effective);
-    let settings = advise(&[evidence.clone()], &Wish::default()).remove(0).settings.unwrap();
+    let settings = advise(std::slice::from_ref(evidence), Wish::default()).remove(0).settings.unwrap();
     assert!(settings.safe > s(280.0) && settings.safe < s(300.0), "{:?}", settings.safe);
     assert!(settings.heartbeat < s(266.0) && settings.heartbeat > s(240.0), "{:?}", settings.heartbeat);
 }
@@ -161,7 +162,7 @@ fn runs_in_one_file_and_in_several_are_told_apart() {
     let nights = nights(&[&one, &two]);
     assert_eq!(nights.len(), 3);
     let paths: Vec<_> = nights.into_iter().map(|night| night.evidence).collect();
-    let advice = advise(&paths, &Wish::default()).remove(0);
+    let advice = advise(&paths, Wish::default()).remove(0);
     assert!(advice.decided_by.as_deref().unwrap_or_default().starts_with("us-east"), "{:?}", advice.decided_by);
     assert!(advice.settings.unwrap().heartbeat < s(60.0));
 }
@@ -262,7 +263,7 @@ fn repeated_headers_torn_lines_and_later_columns_are_tolerated() {
     let once = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{once}{once}1,01KAMVTZ5V9E8J6Y4Q0T7C2D3F,2026-1")).unwrap();
     assert_eq!(journal::read_summary(&path).unwrap().len(), 2);
-    let wider = once.lines().map(|line| format!("{line},more\n")).collect::<String>();
+    let wider = once.replace('\n', ",more\n");
     fs::write(&path, wider).unwrap();
     assert_eq!(journal::read_summary(&path).unwrap()[0].tcp_keepalive, Effect::Effective);
     fs::write(&path, "").unwrap();

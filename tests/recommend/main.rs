@@ -50,15 +50,15 @@ fn udp(low: f64, high: Option<f64>) -> PathEvidence {
     PathEvidence { transport: Transport::Udp, ..path(low, high) }
 }
 
-fn proven(seconds: f64, verified: Option<bool>) -> Option<Recorded> {
-    Some(Recorded { heartbeat: s(seconds), kind: Refresh::Data, verified })
+fn proven(seconds: f64, verified: Option<bool>) -> Recorded {
+    Recorded { heartbeat: s(seconds), kind: Refresh::Data, verified }
 }
 
 const EFFECTIVE: Effects = Effects { tcp_keepalive: Effect::Effective, data: Effect::Effective };
 
 /// The one answer for these paths.
 fn advice(paths: &[PathEvidence]) -> Advice {
-    let mut all = advise(paths, &Wish::default());
+    let mut all = advise(paths, Wish::default());
     assert_eq!(all.len(), 1, "{all:?}");
     all.remove(0)
 }

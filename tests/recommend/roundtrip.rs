@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 /// One answer for each transport.
-fn both(tcp: f64, over_udp: f64, wish: &Wish) -> Vec<Advice> {
+fn both(tcp: f64, over_udp: f64, wish: Wish) -> Vec<Advice> {
     let paths = [path(tcp, Some(tcp * 1.01)), udp(over_udp, Some(over_udp * 1.01))];
     let effective = |path| PathEvidence { effects: EFFECTIVE, ..path };
     advise(&paths.map(effective), wish)
@@ -117,7 +117,7 @@ proptest! {
         objective in prop_oneof![Just(Objective::Battery), Just(Objective::Balanced), Just(Objective::DetectFast)],
     ) {
         let wish = Wish { objective, tolerate_lost: lost, client_speaks_first: false };
-        let advices = both(tcp, over_udp, &wish);
+        let advices = both(tcp, over_udp, wish);
         prop_assume!(advices.iter().all(|advice| advice.settings.is_ok()));
         for target in recipes::all() {
             match recipes::render(target, &advices) {
@@ -130,7 +130,7 @@ proptest! {
 
 #[test]
 fn on_an_ordinary_path_no_target_is_withheld() {
-    let advices = both(299.1, 119.0, &Wish::default());
+    let advices = both(299.1, 119.0, Wish::default());
     for target in recipes::all() {
         let recipe =
             recipes::render(target, &advices).unwrap_or_else(|withheld| panic!("{}: {}", target.name, withheld.why));
@@ -167,7 +167,7 @@ fn names_are_unique_and_every_row_is_complete() {
 #[test]
 fn what_was_measured_as_ineffective_is_withheld_with_the_reason() {
     let effects = Effects { tcp_keepalive: Effect::Ineffective, data: Effect::Effective };
-    let advices = advise(&[PathEvidence { effects, ..path(299.1, Some(300.9)) }], &Wish::default());
+    let advices = advise(&[PathEvidence { effects, ..path(299.1, Some(300.9)) }], Wish::default());
     for target in recipes::all().filter(|target| target.carrier != Carrier::Udp) {
         let keepalives = target.files.iter().filter(|file| file.sends == Sends::Keepalive).count();
         match recipes::render(target, &advices) {
@@ -187,7 +187,7 @@ fn what_was_measured_as_ineffective_is_withheld_with_the_reason() {
 #[test]
 fn what_cannot_express_the_number_is_withheld_and_never_rounded_up() {
     let why = |word: &str, low: f64| {
-        let advices = both(low, low * 4.0, &Wish::default());
+        let advices = both(low, low * 4.0, Wish::default());
         let target = recipes::find(word).unwrap()[0];
         recipes::render(target, &advices).err().map(|withheld| withheld.why).unwrap_or_default()
     };
@@ -200,7 +200,7 @@ fn what_cannot_express_the_number_is_withheld_and_never_rounded_up() {
     // the balancer's maximum is too short for such heartbeats
     let alb = {
         let wish = Wish { objective: Objective::Battery, ..Wish::default() };
-        let advices = both(7200.0, 100.0, &wish);
+        let advices = both(7200.0, 100.0, wish);
         recipes::render(recipes::find("aws-alb").unwrap()[0], &advices).unwrap_err().why
     };
     assert!(alb.contains("1h 6m 40s at most") || alb.contains("1h 7m at most"), "{alb}");
@@ -208,7 +208,7 @@ fn what_cannot_express_the_number_is_withheld_and_never_rounded_up() {
 
 #[test]
 fn udp_systems_need_a_udp_measurement() {
-    let advices = advise(&[path(299.1, Some(300.9))], &Wish::default());
+    let advices = advise(&[path(299.1, Some(300.9))], Wish::default());
     let wireguard = recipes::find("wireguard").unwrap()[0];
     let why = recipes::render(wireguard, &advices).unwrap_err().why;
     assert!(why.contains("runs over UDP, and only TCP was measured"), "{why}");

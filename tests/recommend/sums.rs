@@ -44,7 +44,7 @@ proptest! {
         let mut path = if over_udp { udp(low, Some(low + 1.0)) } else { path(low, Some(low + 1.0)) };
         path.rtt = Some(s(rtt));
         let wish = Wish { objective, tolerate_lost: lost, client_speaks_first: false };
-        let Ok(settings) = advise(&[path], &wish).remove(0).settings else { return Ok(()) };
+        let Ok(settings) = advise(&[path], wish).remove(0).settings else { return Ok(()) };
         let heartbeat = settings.heartbeat.as_secs_f64();
         let silence = if over_udp {
             // each lost one costs a whole further interval

@@ -53,7 +53,7 @@ pub struct Advice {
 }
 
 /// One answer for each transport that was measured, TCP first.
-pub fn advise(paths: &[PathEvidence], wish: &Wish) -> Vec<Advice> {
+pub fn advise(paths: &[PathEvidence], wish: Wish) -> Vec<Advice> {
     Transport::ALL
         .iter()
         .map(|transport| (*transport, paths.iter().filter(|p| p.transport == *transport).collect::<Vec<_>>()))
@@ -65,7 +65,7 @@ pub fn advise(paths: &[PathEvidence], wish: &Wish) -> Vec<Advice> {
 /// A path with the answer that a recommendation may rest on.
 type Usable<'a> = (&'a PathEvidence, &'a SpeakerFindings);
 
-fn of_transport(transport: Transport, paths: &[&PathEvidence], wish: &Wish) -> Advice {
+fn of_transport(transport: Transport, paths: &[&PathEvidence], wish: Wish) -> Advice {
     let mut notes = Vec::new();
     let silent: Vec<&PathEvidence> = paths.iter().copied().filter(|path| path.main().is_none()).collect();
     if let Some(first) = silent.first().filter(|_| silent.len() < paths.len()) {
@@ -162,7 +162,7 @@ fn settle(
     transport: Transport,
     usable: &[Usable<'_>],
     (path, found): Usable<'_>,
-    wish: &Wish,
+    wish: Wish,
     notes: &mut Vec<String>,
 ) -> Result<Settings, Refusal> {
     let lost = wish.tolerate_lost;
@@ -313,7 +313,7 @@ fn reason(
 fn remarks(
     usable: &[Usable<'_>],
     (path, found): Usable<'_>,
-    wish: &Wish,
+    wish: Wish,
     heartbeat: Duration,
     longest: Duration,
 ) -> Vec<String> {

@@ -228,7 +228,7 @@ fn recipe_value(recipe: &Result<Recipe, Withheld>) -> Value {
                     "text": rendered.text,
                     "warning": rendered.warning,
                     "keys": numbers.map(|(key, value)| json!({
-                        "key": key.name,
+                        "key": key.label(),
                         "value": value,
                         "unit": key.unit.as_str(),
                     })).collect::<Vec<_>>(),

@@ -2,13 +2,15 @@
 
 mod advice;
 mod checkers;
+#[allow(dead_code, reason = "other tests use the rest")]
+#[path = "../support/clock.rs"]
+mod clock;
 mod command;
 mod files;
 mod roundtrip;
 mod sums;
 
-use idlescope::measure::recommend::evidence::Recorded;
-use idlescope::measure::recommend::{Advice, Effects, PathEvidence, Settings, Wish, advise};
+use idlescope::measure::recommend::{Advice, Effects, PathEvidence, Recorded, Settings, Wish, advise};
 use idlescope::measure::{SpeakerFindings, Step};
 use idlescope::model::{Cause, Effect, FirstSpeaker, Outcome, Refresh, Transport};
 use idlescope::time::Duration;

@@ -192,7 +192,7 @@ fn what_cannot_express_the_number_is_withheld_and_never_rounded_up() {
         recipes::render(target, &advices).err().map(|withheld| withheld.why).unwrap_or_default()
     };
     // gRPC raises anything below 10 s to 10 s
-    assert!(why("grpc-go", 10.0).contains("Time: is 10 s at least"), "{}", why("grpc-go", 10.0));
+    assert!(why("grpc-go", 10.0).contains("Time is 10 s at least"), "{}", why("grpc-go", 10.0));
     assert_eq!(why("grpc-go", 20.0), "");
     // whole seconds
     assert!(why("openssh", 1.6).contains("in whole seconds"), "{}", why("openssh", 1.6));

@@ -2,11 +2,12 @@
 
 use super::cost::{self, Bounds};
 use super::effects::Effects;
-use super::evidence::{PathEvidence, Recorded, is_age, is_confident, safe, shortest};
+use super::evidence::{PathEvidence, is_age, safe, shortest};
 use super::heartbeat::{SHORTEST, TOLERATED, round_down};
 use super::settings::{self, Keepalive, Objective, Settings};
+use super::wording::{lost_ones, reason, remarks};
 use crate::measure::findings::SpeakerFindings;
-use crate::model::{Effect, FirstSpeaker, Refresh, Transport};
+use crate::model::{Effect, Refresh, Transport};
 use crate::time::Duration;
 
 /// What the user wishes.
@@ -63,7 +64,7 @@ pub fn advise(paths: &[PathEvidence], wish: Wish) -> Vec<Advice> {
 }
 
 /// A path with the answer that a recommendation may rest on.
-type Usable<'a> = (&'a PathEvidence, &'a SpeakerFindings);
+pub(super) type Usable<'a> = (&'a PathEvidence, &'a SpeakerFindings);
 
 fn of_transport(transport: Transport, paths: &[&PathEvidence], wish: Wish) -> Advice {
     let mut notes = Vec::new();
@@ -154,7 +155,8 @@ fn refusal(silent: &[&PathEvidence], age: Option<Duration>, client_only: bool) -
     Refusal { word: "no-answer", why: format!("there is no answer to recommend from ({why}); probe again") }
 }
 
-fn expires(found: &SpeakerFindings) -> bool {
+/// Whether something was forgotten at all.
+pub(super) fn expires(found: &SpeakerFindings) -> bool {
     shortest(&found.steps).is_some_and(|step| step.high.is_some())
 }
 
@@ -261,113 +263,4 @@ fn verified(usable: &[Usable<'_>], kind: Refresh, heartbeat: Duration) -> Option
         return None;
     }
     tried.iter().all(|tried| *tried == Some(true)).then_some(true)
-}
-
-fn lost_ones(lost: u32) -> String {
-    match lost {
-        0 => "none".to_owned(),
-        1 => "a lost one".to_owned(),
-        lost => format!("{lost} lost ones"),
-    }
-}
-
-fn reason(
-    paths: usize,
-    (path, found): Usable<'_>,
-    heartbeat: Duration,
-    longest: Duration,
-    lost: u32,
-    objective: Objective,
-) -> String {
-    let low = shortest(&found.steps).map_or(0.0, |step| step.low.as_secs_f64());
-    let where_ = if paths > 1 { format!("the shortest of {paths} runs") } else { "the path".to_owned() };
-    let what = match (expires(found), found.steps.len()) {
-        (false, _) => format!("nothing was forgotten up to {low:.1} s on {where_}"),
-        (true, 1) => format!("{where_} remembers {low:.1} s of silence"),
-        (true, steps) => format!("the shortest of {steps} expiries on {where_} is above {low:.1} s"),
-    };
-    let sure =
-        if is_confident(found) { String::new() } else { format!(" with {:.0} % confidence", 100.0 * found.confidence) };
-    let tried = match path.recorded {
-        Some(Recorded { verified: Some(true), heartbeat: proven, .. }) if proven == longest => {
-            format!("; connections lived on {:.1} s", proven.as_secs_f64())
-        }
-        _ => String::new(),
-    };
-    let room = match (path.transport, lost) {
-        (Transport::Udp, lost) => format!("a part in {}, for UDP repeats no lost heartbeat before the next", lost + 1),
-        (Transport::Tcp, 0) => format!("less a round trip ({:.1} s)", path.margin(0).as_secs_f64()),
-        (Transport::Tcp, lost) => {
-            format!("less the time to repeat {} ({:.1} s)", lost_ones(lost), path.margin(lost).as_secs_f64())
-        }
-    };
-    let capped = if heartbeat < longest {
-        format!("; --objective {} asks for no more than that", objective.as_str())
-    } else {
-        String::new()
-    };
-    format!("{what}{sure}; {room}, less 12.5 % for late timers{tried}{capped}")
-}
-
-/// What changed the answer.
-fn remarks(
-    usable: &[Usable<'_>],
-    (path, found): Usable<'_>,
-    wish: Wish,
-    heartbeat: Duration,
-    longest: Duration,
-) -> Vec<String> {
-    let mut notes = Vec::new();
-    if !usable.iter().any(|(_, found)| expires(found)) {
-        let low = shortest(&found.steps).map_or(0.0, |step| step.low.as_secs_f64());
-        notes.push(format!(
-            "nothing expired: {low:.0} s is the longest silence that was tested, and a longer heartbeat may do as well \
-             (probe with a longer --max)"
-        ));
-    }
-    if found.steps.len() > 1 {
-        notes.push(
-            "a mixture: connections meet one of several boxes, and the heartbeat is for the one that forgets first"
-                .to_owned(),
-        );
-    }
-    if !is_confident(found) {
-        let percent = 100.0 * found.confidence;
-        notes.push(format!(
-            "the confidence is only {percent:.0} %: the lower bound was taken as {percent:.0} % of itself; probe again with \
-             more --connections"
-        ));
-    }
-    if let Some(Recorded { heartbeat: tried, verified: Some(false), .. }) = path.recorded {
-        notes.push(format!(
-            "{:.1} s was tried, and connections died: half of it is recommended, and not proven",
-            tried.as_secs_f64()
-        ));
-    }
-    if found.speaker == FirstSpeaker::Client && found.exact {
-        notes.push(
-            "the end came from the peer or a proxy before it: raise its own idle timeout too, and a longer timeout of the \
-             path behind it may show"
-                .to_owned(),
-        );
-    }
-    if usable.iter().any(|(path, _)| path.keepalives_doubtful()) {
-        notes.push(
-            "a control connection that sent TCP keepalives was ended at the same age: they do not count there, or the age \
-             itself is limited"
-                .to_owned(),
-        );
-    }
-    for (word, what) in [
-        ("load-changes-the-answer", "the timer depends on how full the box is: leave more room, or measure under load"),
-        ("lossy-path", "the path loses packets: --tolerate-lost 3 leaves more room"),
-    ] {
-        if usable.iter().any(|(path, _)| path.doubts.iter().any(|doubt| doubt == word)) {
-            notes.push(what.to_owned());
-        }
-    }
-    if heartbeat < longest && wish.objective == Objective::Balanced {
-        notes.push(format!("up to {:.0} s would be safe (--objective battery)", longest.as_secs_f64()));
-    }
-    notes
 }

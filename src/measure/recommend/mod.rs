@@ -8,7 +8,7 @@
 //! - [`effects`]: which kinds of refresh were seen to work;
 //! - [`settings`]: the heartbeat, the TCP keepalive, the timeouts of both ends, and when a dead path is noticed;
 //! - [`cost`]: what that sends in a day, beside what others send;
-//! - [`advise`]: the safe answer for all paths, or the reason why there is none.
+//! - [`advise`](mod@advise): the safe answer for all paths, or the reason why there is none.
 
 pub mod advise;
 pub mod cost;
@@ -16,10 +16,11 @@ pub mod effects;
 pub mod evidence;
 mod heartbeat;
 pub mod settings;
+mod wording;
 
 pub use advise::{Advice, Refusal, Wish, advise};
 pub use cost::Cost as DailyCost;
 pub use effects::Effects;
-pub use evidence::PathEvidence;
+pub use evidence::{PathEvidence, Recorded};
 pub(super) use heartbeat::recommend;
 pub use settings::{Keepalive, Objective, Settings};

@@ -116,7 +116,7 @@ enum Safe {
 
 /// The number of a key in its unit, within its limits; or why there is none.
 fn value(key: &Key, settings: &Settings) -> Result<u64, String> {
-    let name = key.name;
+    let name = key.label();
     let unit = Unit::millis(key.unit);
     match safe(key.role, settings)? {
         Safe::Down(longest) => {

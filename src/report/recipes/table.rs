@@ -175,11 +175,13 @@ impl Unit {
     }
 }
 
-/// One number: its name as it stands in the text, before it.
+/// One number.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
-    /// The name.
+    /// What stands in the text before it.
     pub name: &'static str,
+    /// What people call it, where that is not the same.
+    called: &'static str,
     /// What it means.
     pub role: Role,
     /// Its unit.
@@ -196,22 +198,32 @@ const I32_MAX: u64 = 2_147_483_647;
 impl Key {
     /// A number in seconds.
     pub const fn seconds(name: &'static str, role: Role) -> Self {
-        Self { name, role, unit: Unit::Seconds, min: 1, max: I32_MAX }
+        Self { name, called: "", role, unit: Unit::Seconds, min: 1, max: I32_MAX }
     }
 
     /// A number in milliseconds.
     pub const fn millis(name: &'static str, role: Role) -> Self {
-        Self { name, role, unit: Unit::Millis, min: 1, max: I32_MAX }
+        Self { name, called: "", role, unit: Unit::Millis, min: 1, max: I32_MAX }
     }
 
     /// A number in minutes.
     pub const fn minutes(name: &'static str, role: Role) -> Self {
-        Self { name, role, unit: Unit::Minutes, min: 1, max: I32_MAX }
+        Self { name, called: "", role, unit: Unit::Minutes, min: 1, max: I32_MAX }
     }
 
     /// A bare number.
     pub const fn count(name: &'static str, role: Role) -> Self {
-        Self { name, role, unit: Unit::Count, min: 1, max: 127 }
+        Self { name, called: "", role, unit: Unit::Count, min: 1, max: 127 }
+    }
+
+    /// With another name for people than what stands in the text.
+    pub const fn called(self, called: &'static str) -> Self {
+        Self { called, ..self }
+    }
+
+    /// What people call it.
+    pub fn label(&self) -> &'static str {
+        if self.called.is_empty() { self.name.trim_matches(|c: char| " =:(,".contains(c)) } else { self.called }
     }
 
     /// With these limits, in its unit.

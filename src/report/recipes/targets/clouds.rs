@@ -20,7 +20,9 @@ pub(super) const TARGETS: &[Target] = &[
             name: SHELL,
             comment: "#",
             sends: Sends::Nothing,
-            keys: &[Key::seconds("Key=idle_timeout.timeout_seconds,Value=", Role::IdleTimeout).within(1, 4000)],
+            keys: &[Key::seconds("Key=idle_timeout.timeout_seconds,Value=", Role::IdleTimeout)
+                .called("idle_timeout.timeout_seconds")
+                .within(1, 4000)],
             text: "
 aws elbv2 modify-load-balancer-attributes --load-balancer-arn \"$LOAD_BALANCER\" \\
     --attributes Key=idle_timeout.timeout_seconds,Value=<0>
@@ -40,7 +42,9 @@ aws elbv2 modify-load-balancer-attributes --load-balancer-arn \"$LOAD_BALANCER\"
             name: SHELL,
             comment: "#",
             sends: Sends::Nothing,
-            keys: &[Key::seconds("Key=tcp.idle_timeout.seconds,Value=", Role::IdleTimeout).within(60, 6000)],
+            keys: &[Key::seconds("Key=tcp.idle_timeout.seconds,Value=", Role::IdleTimeout)
+                .called("tcp.idle_timeout.seconds")
+                .within(60, 6000)],
             text: "
 aws elbv2 modify-listener-attributes --listener-arn \"$LISTENER\" \\
     --attributes Key=tcp.idle_timeout.seconds,Value=<0>

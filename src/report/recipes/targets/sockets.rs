@@ -61,7 +61,12 @@ int keep_alive(int socket)
             name: "keep_alive.rs",
             comment: "//",
             sends: Sends::Keepalive,
-            keys: &[time("with_time"), interval("with_interval"), probes("with_retries"), user_timeout("from_millis")],
+            keys: &[
+                time("with_time"),
+                interval("with_interval"),
+                probes("with_retries"),
+                user_timeout("from_millis").called("set_tcp_user_timeout"),
+            ],
             text: "
 use socket2::{SockRef, TcpKeepalive};
 use std::time::Duration;
@@ -161,8 +166,8 @@ final class KeepAlive {
                 comment: "//",
                 sends: Sends::Data,
                 keys: &[
-                    Key::seconds("new IdleStateHandler(", Role::GiveUpAfter),
-                    Key::seconds("/* writer */", Role::Heartbeat),
+                    Key::seconds("new IdleStateHandler(", Role::GiveUpAfter).called("readerIdleTime"),
+                    Key::seconds("/* writer */", Role::Heartbeat).called("writerIdleTime"),
                 ],
                 text: "
 pipeline.addLast(new IdleStateHandler(<0>, /* writer */ <1>, /* all */ 0, TimeUnit.SECONDS));
@@ -201,7 +206,9 @@ bootstrap.option(ChannelOption.SO_KEEPALIVE, true)
             name: "keep-alive.js",
             comment: "//",
             sends: Sends::Keepalive,
-            keys: &[Key::millis("setKeepAlive(true,", Role::KeepaliveTime).within(1000, KEEPALIVE_MAX_MS)],
+            keys: &[Key::millis("setKeepAlive(true,", Role::KeepaliveTime)
+                .called("initialDelay")
+                .within(1000, KEEPALIVE_MAX_MS)],
             text: "
 'use strict';
 

@@ -38,7 +38,10 @@ pub(super) const TARGETS: &[Target] = &[
             name: "/etc/openvpn/server.conf",
             comment: "#",
             sends: Sends::Data,
-            keys: &[heartbeat("keepalive"), Key::seconds(" ", Role::GiveUpAfter)],
+            keys: &[
+                heartbeat("keepalive").called("keepalive, interval"),
+                Key::seconds(" ", Role::GiveUpAfter).called("keepalive, timeout"),
+            ],
             text: "keepalive <0> <1>",
         }],
     },

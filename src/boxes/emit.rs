@@ -81,6 +81,9 @@ impl Look {
         mirrors_tos: false,
     };
 
+    /// As the socket of a proxy's kernel makes it: with a window, for who gets one of 0 says nothing any more.
+    pub const SOCKET: Self = Self { window: 501, ..Self::KERNEL };
+
     /// As a box makes it that turns the header of the segment around and keeps what stands in it: its acknowledgement
     /// number is our sequence number, window, identification and type of service are ours.
     pub const MIRROR: Self = Self {

@@ -10,7 +10,7 @@
 //! one.
 
 use super::stateful::{Answer, CLOSING_LINGER, FAREWELL_LINGER, answer, back, reset_of};
-use super::{Direction, Edit, Emit, Flags, FlowId, Middlebox, Segment};
+use super::{Direction, Edit, Emit, Flags, FlowId, Look, Middlebox, Segment};
 use crate::time::{Duration, Instant};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -97,7 +97,7 @@ impl HalfClosing {
             }
             match flow.state {
                 State::Open => {
-                    out.send(self.speaks, Segment::bare(FlowId(id), FIN));
+                    out.send_as(self.speaks, Segment::bare(FlowId(id), FIN), Look::SOCKET);
                     flow.state = State::Half;
                     self.set(id, flow);
                     self.watch(id);
@@ -109,7 +109,7 @@ impl HalfClosing {
 
     /// The expired side gets its FIN too.
     fn close(&mut self, now: Instant, flow: u32, out: &mut Emit) {
-        out.send(self.speaks.reverse(), Segment::bare(FlowId(flow), FIN));
+        out.send_as(self.speaks.reverse(), Segment::bare(FlowId(flow), FIN), Look::SOCKET);
         self.set(flow, Flow { state: State::Left { client: true, server: true }, active: now });
     }
 
@@ -128,10 +128,10 @@ impl HalfClosing {
             out.send(direction, back(&segment, Flags::RST | Flags::ACK));
             self.set(id, ABSENT);
         } else if segment.flags.has(Flags::FIN) {
-            out.send(direction.reverse(), back(&segment, Flags::ACK));
+            out.send_as(direction.reverse(), back(&segment, Flags::ACK), Look::SOCKET);
             self.close(now, id, out);
         } else if segment.keepalive || (expired && segment.news() > 0) {
-            out.send(direction.reverse(), back(&segment, Flags::ACK));
+            out.send_as(direction.reverse(), back(&segment, Flags::ACK), Look::SOCKET);
         } else {
             if segment.news() > 0 {
                 flow.active = flow.active.max(now);
@@ -146,7 +146,7 @@ impl HalfClosing {
         let listens = if direction == Direction::Outbound { client } else { server };
         let said = if listens { answer(&segment) } else { Answer::Reset };
         match said {
-            Answer::Ack => out.send(direction.reverse(), back(&segment, Flags::ACK)),
+            Answer::Ack => out.send_as(direction.reverse(), back(&segment, Flags::ACK), Look::SOCKET),
             Answer::Reset if !segment.flags.has(Flags::RST) => {
                 out.send(direction.reverse(), back(&segment, reset_of(&segment)));
                 let state = match direction {

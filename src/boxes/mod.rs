@@ -24,6 +24,7 @@ mod half_closing;
 mod hash;
 mod injector;
 mod link;
+mod notation;
 pub mod personas;
 mod rules;
 mod segment;
@@ -37,6 +38,7 @@ pub use emit::{Acknowledges, Act, Edit, Emission, Emit, IpId, Look, Unreachable}
 pub use half_closing::HalfClosing;
 pub use injector::{Fingerprint, Injector, Place};
 pub use link::{GilbertElliott, Lane, LinkSpec, Loss};
+pub use notation::LinkError;
 pub use rules::{Activity, Eats, Farewell, Inspection, Lifetime, Notice, Resets, Rewrites, Room, Rules, Unknown};
 pub use segment::{Direction, Flags, FlowId, Segment};
 pub use stateful::{CLOSING_LINGER, FAREWELL_LINGER, Stateful};

@@ -18,6 +18,8 @@ pub enum Exit {
     Inconclusive,
     /// Stopped by the user.
     Interrupted,
+    /// What the command inside a lab exited with.
+    Command(u8),
 }
 
 impl Exit {
@@ -30,6 +32,7 @@ impl Exit {
             Self::Privilege => 4,
             Self::Inconclusive => 5,
             Self::Interrupted => 130,
+            Self::Command(code) => code,
         }
     }
 
@@ -37,7 +40,7 @@ impl Exit {
     /// after it was measured; then what the user has to change; then what the network did.
     pub fn worst(self, other: Self) -> Self {
         let rank = |exit: Self| match exit {
-            Self::Done => 0,
+            Self::Done | Self::Command(_) => 0,
             Self::Inconclusive => 1,
             Self::Unreachable => 2,
             Self::Usage => 3,

@@ -6,7 +6,8 @@
 //!
 //! - [`exit`], [`terminal`], [`values`]: exit codes, output, values of options;
 //! - [`probe`], [`plan`], [`profiles`]: measuring, and what it would do ([`request`] is what they share);
-//! - [`serve`], [`demo`]: the reflector, and the whole story on one machine;
+//! - [`recommend`]: settings from recorded results;
+//! - [`serve`], [`demo`], [`lab`]: the reflector, the whole story on one machine, and paths to try things on;
 //! - [`doctor`]: this host;
 //! - [`completions`], [`man`]: for packagers.
 
@@ -14,10 +15,12 @@ pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod exit;
+pub mod lab;
 pub mod man;
 pub mod plan;
 pub mod probe;
 pub mod profiles;
+pub mod recommend;
 pub mod request;
 pub mod serve;
 pub mod terminal;
@@ -37,6 +40,15 @@ Exit codes: 0 measured, 2 usage or configuration, 3 target unreachable or contro
 
 /// How durations are written, for the commands that take them.
 const DURATIONS: &str = "Durations (D): 90, 2.5, 500ms, 5m, 1h30m; a bare number is seconds.";
+
+/// What is said below the help of `recommend`.
+fn recommend_help() -> &'static str {
+    "\
+With --for the settings alone go to stdout, so that it can be a file; everything else goes to stderr.
+
+Exit codes: 0 there are settings, 2 usage or a file that cannot be read, 5 nothing to recommend, or a system that was asked \
+for by its name is withheld."
+}
 
 /// Finds how long a network path remembers a silent connection, who ends it and how, and which keepalive it needs.
 #[derive(Debug, Parser)]
@@ -63,11 +75,17 @@ enum Command {
     /// Measure how long the path to a target remembers a silent connection
     #[command(after_help = format!("{DURATIONS}\n\n{EXIT_CODES}"))]
     Probe(Box<probe::ProbeArgs>),
+    /// Settings to deploy, ready to paste, from recorded results
+    #[command(after_help = recommend_help())]
+    Recommend(recommend::RecommendArgs),
     /// Run the reflector, the cooperating server for reflector:// targets
     #[command(after_help = DURATIONS)]
     Serve(serve::ServeArgs),
     /// Build a path with a known timeout on this machine, and probe it: the whole story in half a minute
     Demo(demo::DemoArgs),
+    /// Build a path with chosen boxes in namespaces, and run a command or a shell on its client's side
+    #[command(after_help = lab::EXAMPLES)]
+    Lab(Box<lab::LabArgs>),
     /// What probe would do: connections, packets, bytes, time. Sends nothing
     #[command(after_help = DURATIONS)]
     Plan(plan::PlanArgs),
@@ -86,8 +104,10 @@ impl Command {
         let done = |()| Exit::Done;
         match self {
             Self::Probe(args) => probe::run(args, terminal),
+            Self::Recommend(args) => recommend::run(args, terminal),
             Self::Serve(args) => serve::run(args, terminal),
             Self::Demo(args) => demo::run(args, terminal),
+            Self::Lab(args) => lab::run(args, terminal),
             Self::Plan(args) => plan::run(args, terminal).map(done),
             Self::Profiles(args) => profiles::run(args, terminal).map(done),
             Self::Doctor(args) => doctor::run(args, terminal).map(done),
@@ -134,7 +154,7 @@ pub fn command() -> clap::Command {
 
 /// Runs the command that `arguments` (the program's name first) ask for.
 ///
-/// No thread may have been started before: `demo` enters a user namespace.
+/// No thread may have been started before: `demo` and `lab` enter a user namespace.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,

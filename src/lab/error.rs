@@ -185,6 +185,14 @@ pub enum LabError {
         /// What the system said.
         source: io::Error,
     },
+    /// The services of the lab's server could not be started.
+    #[error("cannot {what} on the lab's server: {source}")]
+    FarSide {
+        /// What was to be done.
+        what: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// A thread of the lab has ended.
     #[error("the thread that holds the lab's {host} has ended: build a new lab")]
     Gone {

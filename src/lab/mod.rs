@@ -35,7 +35,9 @@
 mod build;
 mod cable;
 mod capture;
+mod contain;
 mod error;
+pub mod far_side;
 mod frames;
 mod layout;
 pub mod machine;
@@ -46,6 +48,7 @@ mod process;
 mod programs;
 mod real;
 pub mod relay;
+pub mod signals;
 mod spec;
 mod sys;
 
@@ -55,6 +58,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use error::LabError;
+pub use far_side::FarSide;
 pub use permit::{allowed, prepare};
 pub use process::{Process, find};
 pub use spec::{Host, LabSpec, Place};
@@ -122,6 +126,20 @@ impl Lab {
         self.layout.address(host, Side::Left)
     }
 
+    /// The addresses of a hop towards the client and towards the server, IPv4 and in a lab that has it IPv6; of client
+    /// and server the same twice. Those of state machines are only what they sign their ICMP errors with.
+    ///
+    /// # Panics
+    ///
+    /// Where the lab has no such hop.
+    pub fn sides(&self, host: Host) -> [(IpAddr, Option<IpAddr>); 2] {
+        let _ = self.addresses(host);
+        [Side::Left, Side::Right].map(|side| {
+            let Address { v4, v6 } = self.layout.address(host, side);
+            (IpAddr::V4(v4), v6.map(IpAddr::V6))
+        })
+    }
+
     /// The address under which the server sees the client: that of the last NAT or proxy on the way, on the server's
     /// side, or the client's own.
     pub fn outside(&self) -> IpAddr {
@@ -156,6 +174,12 @@ impl Lab {
     /// Starts a program on `host`. It ends with the lab at the latest.
     pub fn command_in(&self, host: Host, command: Command) -> Result<Process, LabError> {
         Process::start(self.namespace(host)?, command)
+    }
+
+    /// The same for a shell that somebody types to: in the foreground of the terminal at its standard input, in a
+    /// process group of its own.
+    pub fn shell_in(&self, host: Host, command: Command) -> Result<Process, LabError> {
+        Process::start_in_foreground(self.namespace(host)?, command)
     }
 
     /// Changes after how long a NAT or firewall of the kernel's forgets. It counts for each connection from its next

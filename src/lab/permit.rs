@@ -66,6 +66,8 @@ struct HostSettings {
     max_user: Option<u64>,
     /// `user.max_net_namespaces`: the limit of network namespaces.
     max_net: Option<u64>,
+    /// `user.max_pid_namespaces`: the limit of PID namespaces.
+    max_pid: Option<u64>,
     /// `kernel.apparmor_restrict_unprivileged_userns` (Ubuntu 23.10 and later): 1 forbids.
     apparmor: Option<u64>,
     /// A seccomp filter is on this process: a container's profile, usually.
@@ -82,6 +84,7 @@ impl HostSettings {
             userns_clone: number("/proc/sys/kernel/unprivileged_userns_clone"),
             max_user: number("/proc/sys/user/max_user_namespaces"),
             max_net: number("/proc/sys/user/max_net_namespaces"),
+            max_pid: number("/proc/sys/user/max_pid_namespaces"),
             apparmor: number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
             root: rustix::process::geteuid().is_root() && !has_capabilities(),
             seccomp: status.lines().any(|line| line.strip_prefix("Seccomp:").is_some_and(|mode| mode.trim() == "2")),
@@ -95,7 +98,7 @@ impl HostSettings {
             causes.push(format!("{name} is {value}: sudo sysctl -w {name}={wanted}"));
         };
         let full = error.raw_os_error() == Some(libc::ENOSPC);
-        if step != Step::NetworkNamespace {
+        if matches!(step, Step::UserNamespace | Step::IdMaps) {
             if let Some(value @ 0) = self.userns_clone {
                 set("kernel.unprivileged_userns_clone", value, 1);
             }
@@ -105,6 +108,9 @@ impl HostSettings {
         }
         if let Some(value) = self.max_net.filter(|limit| step == Step::NetworkNamespace && (full || *limit < 3)) {
             set("user.max_net_namespaces", value, 10_000);
+        }
+        if let Some(value) = self.max_pid.filter(|limit| step == Step::PidNamespace && (full || *limit < 3)) {
+            set("user.max_pid_namespaces", value, 10_000);
         }
         if let Some(value @ 1..) = self.apparmor {
             set("kernel.apparmor_restrict_unprivileged_userns", value, 0);
@@ -142,12 +148,14 @@ mod tests {
         assert_eq!(said, "kernel.unprivileged_userns_clone is 0: sudo sysctl -w kernel.unprivileged_userns_clone=1");
         let hardened = HostSettings { max_user: Some(0), ..HostSettings::default() };
         assert!(refused(Step::UserNamespace, libc::ENOSPC, hardened).contains("user.max_user_namespaces is 0"));
+        let few = HostSettings { max_pid: Some(2), ..HostSettings::default() };
+        assert!(refused(Step::PidNamespace, libc::ENOSPC, few).contains("user.max_pid_namespaces is 2"));
     }
 
     #[test]
     fn ubuntu_lets_a_process_in_and_then_refuses_the_next_step() {
         let ubuntu = HostSettings { apparmor: Some(1), max_user: Some(96_000), ..HostSettings::default() };
-        for step in [Step::IdMaps, Step::NetworkNamespace] {
+        for step in [Step::IdMaps, Step::NetworkNamespace, Step::PidNamespace] {
             let said = refused(step, libc::EPERM, ubuntu);
             assert!(said.contains("kernel.apparmor_restrict_unprivileged_userns is 1"), "{said}");
             assert!(!said.contains("max_user_namespaces"), "{said}");

@@ -1,43 +1,58 @@
-//! Programs that run inside a lab and never outlive it.
+//! Programs that run inside a lab and never outlive it, nor does anything that they have started.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 
-use rustix::process::{Pid, Signal};
-
+use super::contain;
 use super::error::LabError;
 use super::namespace::Namespace;
-use super::sys;
 
 /// Where administration programs live; an ordinary user's PATH lacks these on Debian.
 const ADMIN_PATHS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// A program running inside a lab. It is killed when this value is dropped, when the lab is dropped, and when this
-/// process ends in whatever way.
+/// A program running inside a lab, in a PID namespace of its own. It is killed, with everything that it has started,
+/// when this value is dropped, when the lab is dropped, and when this process ends in whatever way; and what it has
+/// started, when it ends itself.
 #[derive(Debug)]
 pub struct Process {
+    /// The keeper, which ends as the program does.
     child: Child,
+    program: Option<u32>,
     ended: Option<ExitStatus>,
 }
 
 impl Process {
     /// Starts `command` in `namespace`, from the thread that lives there: the kernel ties the program's life to it.
-    pub(super) fn start(namespace: &Namespace, mut command: Command) -> Result<Self, LabError> {
+    pub(super) fn start(namespace: &Namespace, command: Command) -> Result<Self, LabError> {
+        Self::begin(namespace, command, false)
+    }
+
+    /// The same, in a process group of its own that has the terminal at its standard input.
+    pub(super) fn start_in_foreground(namespace: &Namespace, command: Command) -> Result<Self, LabError> {
+        Self::begin(namespace, command, true)
+    }
+
+    fn begin(namespace: &Namespace, mut command: Command, foreground: bool) -> Result<Self, LabError> {
         let (program, host) = (command.get_program().to_string_lossy().into_owned(), namespace.place());
-        sys::die_with_parent(&mut command);
-        let child =
-            namespace.call(move || command.spawn())?.map_err(|source| LabError::Start { program, host, source })?;
-        Ok(Self { child, ended: None })
+        let start = move || {
+            let birth = contain::contain(&mut command, foreground)?;
+            let child = command.spawn()?;
+            // The writing end of the pipe goes with the command: from here on, reading it ends.
+            drop(command);
+            Ok((child, birth.id()))
+        };
+        let (child, id) = namespace.call(start)?.map_err(|source| LabError::Start { program, host, source })?;
+        Ok(Self { child, program: id, ended: None })
     }
 
-    /// The process id.
+    /// The program's process id, as this process sees it.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.program.unwrap_or_else(|| self.child.id())
     }
 
-    /// The child itself, to take its pipes.
+    /// The child of this process that stands for the program, to take its pipes.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
     }
@@ -57,28 +72,29 @@ impl Process {
         Ok(status)
     }
 
-    /// Kills it (SIGKILL) and waits for its end.
+    /// Kills it and everything that it has started (SIGKILL), and waits for their end.
     pub fn kill(&mut self) -> io::Result<()> {
-        self.child.kill()?;
+        // Not the keeper itself: it waits until the whole namespace is empty.
+        self.signal(contain::stop_signal())?;
+        self.signal(libc::SIGCONT)?;
         self.wait().map(|_| ())
     }
 
     /// Asks it to end (SIGTERM). Nothing happens where it has ended already.
     pub fn terminate(&mut self) -> io::Result<()> {
-        self.signal(Signal::TERM)
+        self.signal(libc::SIGTERM)
     }
 
     /// Sends SIGINT, as Ctrl-C does. Nothing happens where it has ended already.
     pub fn interrupt(&mut self) -> io::Result<()> {
-        self.signal(Signal::INT)
+        self.signal(libc::SIGINT)
     }
 
-    fn signal(&mut self, signal: Signal) -> io::Result<()> {
+    /// Sends the program a signal, by its number. Nothing happens where it has ended already.
+    pub fn signal(&mut self, signal: i32) -> io::Result<()> {
         // While it has not been waited for, its id cannot belong to somebody else.
-        if self.try_wait()?.is_none()
-            && let Some(pid) = i32::try_from(self.id()).ok().and_then(Pid::from_raw)
-        {
-            rustix::process::kill_process(pid, signal)?;
+        if self.try_wait()?.is_none() {
+            contain::send(self.child.id(), signal)?;
         }
         Ok(())
     }

@@ -1,15 +1,13 @@
-//! The system calls that the standard library does not offer: new namespaces, the rehearsal of them in a child
-//! process, and a child that dies with its parent.
-#![allow(unsafe_code, reason = "unshare, fork and pre_exec have no safe wrapper; each use says why it is sound")]
+//! The system calls that the standard library does not offer: new namespaces, and the rehearsal of them in a child
+//! process.
+#![allow(unsafe_code, reason = "unshare and fork have no safe wrapper; each use says why it is sound")]
 
 use std::ffi::CStr;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Signal, WaitOptions};
+use rustix::process::WaitOptions;
 use rustix::thread::UnshareFlags;
 
 /// The step at which namespaces were refused.
@@ -21,6 +19,8 @@ pub(super) enum Step {
     IdMaps,
     /// `unshare(CLONE_NEWNET)`.
     NetworkNamespace,
+    /// `unshare(CLONE_NEWPID)`.
+    PidNamespace,
 }
 
 impl Step {
@@ -30,10 +30,11 @@ impl Step {
             Self::UserNamespace => "unshare(CLONE_NEWUSER)",
             Self::IdMaps => "writing /proc/self/uid_map",
             Self::NetworkNamespace => "unshare(CLONE_NEWNET)",
+            Self::PidNamespace => "unshare(CLONE_NEWPID)",
         }
     }
 
-    const ALL: [Self; 3] = [Self::UserNamespace, Self::IdMaps, Self::NetworkNamespace];
+    const ALL: [Self; 4] = [Self::UserNamespace, Self::IdMaps, Self::NetworkNamespace, Self::PidNamespace];
 }
 
 /// The lines that map this user and group to root of a new user namespace. Made before a fork: the child of a process
@@ -71,6 +72,12 @@ pub(super) fn enter_network_namespace() -> Result<(), Refusal> {
     unshare(UnshareFlags::NEWNET).map_err(|e| (Step::NetworkNamespace, e))
 }
 
+/// Gives the next child of the calling process a new PID namespace. For the rehearsal alone; [`super::contain`] does
+/// it for programs.
+fn enter_pid_namespace() -> Result<(), Refusal> {
+    unshare(UnshareFlags::NEWPID).map_err(|e| (Step::PidNamespace, e))
+}
+
 fn unshare(flags: UnshareFlags) -> io::Result<()> {
     // SAFETY: unshare is unsound only with FILES, which takes file descriptors away from other threads.
     unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(io::Error::from)
@@ -97,7 +104,7 @@ pub(super) fn rehearse(user_namespace: bool) -> io::Result<Result<(), Refusal>> 
     }
     if child == 0 {
         let tried = if user_namespace { enter_user_namespace(&maps) } else { Ok(()) };
-        let word = match tried.and_then(|()| enter_network_namespace()) {
+        let word = match tried.and_then(|()| enter_network_namespace()).and_then(|()| enter_pid_namespace()) {
             Ok(()) => [0; 5],
             Err((step, error)) => {
                 let [a, b, c, d] = error.raw_os_error().unwrap_or(libc::EPERM).to_ne_bytes();
@@ -124,17 +131,4 @@ fn read_word(mut reader: PipeReader) -> io::Result<[u8; 5]> {
     let mut word = [0; 5];
     reader.read_exact(&mut word)?;
     Ok(word)
-}
-
-/// Makes the kernel kill the command's process as soon as the *thread* that starts it ends, whatever ends it
-/// (`PR_SET_PDEATHSIG`, prctl(2)). Start it from a thread that lives as long as the process is wanted.
-pub(super) fn die_with_parent(command: &mut Command) {
-    let parent = rustix::process::getpid();
-    let prepare = move || {
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        // The parent may have ended between fork and prctl; then nobody would send the signal any more.
-        if rustix::process::getppid() == Some(parent) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
-    };
-    // SAFETY: the closure makes two system calls and does not allocate.
-    unsafe { command.pre_exec(prepare) };
 }

@@ -206,8 +206,11 @@ fn other_speaker(records: &[HoldRecord], main: &estimate::Estimate) -> Option<Sp
             SpeakerFindings { ended_by, cause: cause.unwrap_or(Cause::Undetermined), holds: ended.len() as u32, ..f }
         });
     }
-    let high = beyond.map_or(dead, |h| h.max(dead.min(h)));
-    let low = alive.min(high).max(0.0).max(if alive > 0.0 { 0.0 } else { onset.low.as_secs_f64() * 0.0 });
+    // What the server found out proves nothing here: a NAT may have been revived up to a second box's longer memory.
+    let high = dead;
+    // A box that sweeps lets the overdue live until its next look: no longer silence than the onset is safe.
+    let safe = if main.sweep.is_some() { onset.low.as_secs_f64() } else { f64::INFINITY };
+    let low = alive.min(high).min(safe);
     Some(agreeing(Step {
         low: Duration::from_secs_f64(low),
         high: Some(Duration::from_secs_f64(high.max(low))),

@@ -24,6 +24,24 @@ pub enum ProfileError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// No built-in path has this name.
+    #[error("there is no path `{name}`{meant}; built in are {known}; a file is given by its path (./{name}.toml)")]
+    UnknownPath {
+        /// As asked for.
+        name: String,
+        /// ` (did you mean …?)`, or nothing.
+        meant: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The file of a path cannot be read.
+    #[error("{file}: cannot be read: {source}; check its name, or take a built-in path (idlescope lab --list)")]
+    ReadPath {
+        /// The file.
+        file: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// A place in the file.
     #[error("{file}:{line}:{column}: {message}")]
     Content {

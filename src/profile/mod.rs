@@ -3,8 +3,11 @@
 //! One TOML file each in `profiles/`, commented, part of the program; a file of the user's own reads the same way. Keys
 //! that are left out are those of `default`. A key that does not exist is an error with line, column and a suggestion,
 //! for a typing error that is ignored costs a night.
+//!
+//! [`path_file`] reads paths for the lab in the same way.
 
 mod error;
+pub mod path_file;
 mod read;
 
 pub use error::ProfileError;

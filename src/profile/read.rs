@@ -21,20 +21,17 @@ const FEWEST: u64 = 8;
 /// One target address has about 28,000 ports (`ip_local_port_range`).
 const MOST: u64 = 20_000;
 
-type Value<'a> = Spanned<DeValue<'a>>;
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
 /// The text, for places in it.
-struct File<'a> {
-    name: &'a str,
-    text: &'a str,
+pub(super) struct File<'a> {
+    pub(super) name: &'a str,
+    pub(super) text: &'a str,
 }
 
 pub(super) fn profile(file: &str, name: &str, text: &str) -> Result<Profile, ProfileError> {
     let file = File { name: file, text };
-    let document = DeTable::parse(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        file.error(at, format!("not TOML: {}", error.message().replace('\n', ", ")))
-    })?;
+    let document = file.document()?;
     let table = document.get_ref();
     file.known(table, &KEYS)?;
     if table.is_empty() {
@@ -87,7 +84,7 @@ pub(super) fn profile(file: &str, name: &str, text: &str) -> Result<Profile, Pro
     Ok(profile)
 }
 
-fn get<'t, 'a>(table: &'t DeTable<'a>, key: &str) -> Option<&'t Value<'a>> {
+pub(super) fn get<'t, 'a>(table: &'t DeTable<'a>, key: &str) -> Option<&'t Value<'a>> {
     table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
 }
 
@@ -95,19 +92,27 @@ fn place(table: &DeTable<'_>, key: &str) -> usize {
     get(table, key).map_or(0, |value| value.span().start)
 }
 
-impl File<'_> {
-    fn error(&self, at: usize, message: String) -> ProfileError {
+impl<'t> File<'t> {
+    /// The text as TOML.
+    pub(super) fn document(&self) -> Result<Spanned<DeTable<'t>>, ProfileError> {
+        DeTable::parse(self.text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.error(at, format!("not TOML: {}", error.message().replace('\n', ", ")))
+        })
+    }
+
+    pub(super) fn error(&self, at: usize, message: String) -> ProfileError {
         ProfileError::at(self.name, self.text, at, message)
     }
 
-    fn wrong(&self, value: &Value<'_>, key: &str, wanted: &str) -> ProfileError {
+    pub(super) fn wrong(&self, value: &Value<'_>, key: &str, wanted: &str) -> ProfileError {
         let found = self.text.get(value.span()).unwrap_or_default();
         let found: String = found.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect();
         self.error(value.span().start, format!("`{key}` is {found}; {wanted}"))
     }
 
     /// Refuses the first key that does not exist.
-    fn known(&self, table: &DeTable<'_>, keys: &[&str]) -> Result<(), ProfileError> {
+    pub(super) fn known(&self, table: &DeTable<'_>, keys: &[&str]) -> Result<(), ProfileError> {
         let unknown = table.keys().filter(|key| !keys.contains(&key.get_ref().as_ref()));
         let Some(key) = unknown.min_by_key(|key| key.span().start) else {
             return Ok(());
@@ -120,7 +125,7 @@ impl File<'_> {
         Err(self.error(key.span().start, format!("unknown key `{written}`; {meant}")))
     }
 
-    fn string(&self, key: &str, value: &Value<'_>) -> Result<String, ProfileError> {
+    pub(super) fn string(&self, key: &str, value: &Value<'_>) -> Result<String, ProfileError> {
         match value.get_ref() {
             DeValue::String(text) if !text.trim().is_empty() => Ok(text.to_string()),
             _ => Err(self.wrong(value, key, "write a text in quotes")),

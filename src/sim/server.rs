@@ -63,7 +63,8 @@ impl World {
             Server::Gone(Ending::Closed) if flags == Flags::ACK && packet.payload == 0 => {}
             Server::Absent | Server::Gone(_) => self.refuse(now, packet),
             Server::Opening | Server::Open if flags.has(Flags::FIN) => {
-                self.send_bare(now, conn, Direction::Inbound, Flags::FIN | Flags::ACK, 0);
+                // The reflector keeps its own side open for a while: a proxy may have closed this side only.
+                self.send_bare(now, conn, Direction::Inbound, Flags::ACK, 0);
                 self.end_at_server(now, conn, Ending::Closed);
             }
             Server::Opening => {

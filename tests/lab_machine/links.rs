@@ -6,6 +6,8 @@ use std::time::Duration;
 use idlescope::boxes::{Lane, LinkSpec, Loss};
 use idlescope::lab::machine::bench::{Bench, Part, Side};
 
+use socket2::SockRef;
+
 use crate::machines::{connect, talk, udp};
 use crate::support::clock;
 
@@ -56,7 +58,8 @@ pub(crate) fn a_delay_delays_and_jitter_spreads() {
 pub(crate) fn a_loss_loses_its_share() {
     let path = bench(Lane { loss: Loss::Independent(0.2), ..lane() }, lane());
     let (client, server) = pair(&path);
-    server.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    server.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    SockRef::from(&server).set_recv_buffer_size(64 << 20).unwrap();
     let count = std::thread::spawn(move || {
         let mut received = 0;
         while server.recv(&mut [0; 8]).is_ok() {
@@ -70,11 +73,11 @@ pub(crate) fn a_loss_loses_its_share() {
             clock::wait(Duration::from_millis(1));
         }
     }
-    let received: u32 = count.join().unwrap();
-    // 4000 expected, with a standard deviation of 28.
-    assert!((3850..4150).contains(&received), "{received}");
-    // Some of the neighbours' own packets may be among them.
-    assert!(path.counters().lost >= u64::from(5000 - received));
+    let received: u64 = count.join().unwrap();
+    let counters = path.counters();
+    // 1000 expected, with a standard deviation of 28. What got through may still find the socket full on a busy machine.
+    assert!((850..1150).contains(&counters.lost), "{counters:?}");
+    assert!(received > 3000 && received + counters.lost <= 5000, "{received} received, {counters:?}");
 }
 
 pub(crate) fn a_rate_holds_back() {

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
             passing::twenty_thousand_packets_a_second_lose_none,
             passing::a_shift_of_sequence_numbers_goes_unnoticed,
             passing::stripped_timestamps_are_used_by_neither_end,
+            passing::every_machine_of_the_catalogue_carries_a_conversation,
             passing::keepalives_and_patterns_are_told_to_the_box,
             hops::a_ttl_of_one_is_answered_with_the_packet_quoted,
             hops::each_hop_takes_one_off_the_ttl,

@@ -5,7 +5,8 @@ use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use idlescope::boxes::{Direction, Edit, Stateful, personas};
+use idlescope::boxes::catalogue::{self, Kind};
+use idlescope::boxes::{BoxSpec, Direction, Edit, Stateful, personas};
 use idlescope::lab::machine::bench::{Bench, Part, Side};
 use socket2::{SockRef, TcpKeepalive};
 
@@ -90,14 +91,14 @@ pub(crate) fn twenty_thousand_packets_a_second_lose_none() {
 }
 
 pub(crate) fn a_shift_of_sequence_numbers_goes_unnoticed() {
-    let edit = Edit { shift: 0xdead_beef, ..Edit::NONE };
+    let edit = Edit { shift: 0xdead_beef, shift_back: 77, ..Edit::NONE };
     let bench = Bench::build(vec![editing(edit), open()], None).unwrap();
     for ipv6 in [false, true] {
         bulk(&bench, ipv6, 1 << 20);
     }
     // With losses behind the box, so that there are selective acknowledgements.
-    let mut link = idlescope::boxes::LinkSpec::plain(Duration::from_millis(1));
-    link.outbound.loss = idlescope::boxes::Loss::Independent(0.03);
+    let link = idlescope::boxes::LinkSpec::plain(Duration::from_millis(1));
+    let link = link.losing(idlescope::boxes::Loss::Independent(0.02));
     let bench = Bench::build(vec![editing(edit), Part::Link(link)], None).unwrap();
     bulk(&bench, false, 1 << 20);
     assert!(bench.counters().lost > 0);
@@ -152,5 +153,17 @@ pub(crate) fn keepalives_and_patterns_are_told_to_the_box() {
         assert_eq!(marked, [22]);
         assert!(seen.iter().all(|(_, s)| s.mapping == 0 && s.ttl == 64), "{seen:?}");
         assert!(seen.iter().filter(|(_, s)| s.payload > 0).all(|(_, s)| s.header == 32), "{seen:?}");
+    }
+}
+
+pub(crate) fn every_machine_of_the_catalogue_carries_a_conversation() {
+    let machines = catalogue::entries().iter().filter(|entry| entry.kind == Kind::Machine);
+    for entry in machines {
+        let spec: BoxSpec = entry.name.parse().unwrap();
+        let bench = Bench::build(vec![Part::Box(spec.machine().unwrap())], None).unwrap();
+        for ipv6 in [false, true] {
+            let (client, server) = connect(&bench, ipv6);
+            talk(&client, &server);
+        }
     }
 }

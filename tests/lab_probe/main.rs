@@ -10,8 +10,11 @@ mod expiry;
 mod killed;
 mod proxies;
 mod refused;
+mod scenarios;
 
 use std::process::ExitCode;
+
+use support::harness::{Job, Named};
 
 /// Each test waits nearly all of its time, and each has a lab of its own.
 const AT_A_TIME: usize = 10;
@@ -50,5 +53,8 @@ fn main() -> ExitCode {
         demo::root_sees_the_demo_in_time,
         demo::without_nft_the_demo_names_the_package_and_goes_on,
     ];
-    support::harness::run(tests, &[], AT_A_TIME)
+    let mut jobs: Vec<(String, Job)> =
+        tests.iter().map(|&(name, test): &Named| (name.to_owned(), Box::new(test) as Job)).collect();
+    jobs.extend(scenarios::jobs());
+    support::harness::run_jobs(jobs, &[], AT_A_TIME)
 }

@@ -16,6 +16,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 /// A named function.
 pub(crate) type Named = (&'static str, fn());
 
+/// A test.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
 /// Tells this binary, started again, which role to play.
 const ROLE: &str = "IDLESCOPE_TEST_ROLE";
 /// Tests that run at a time: they wait most of their time.
@@ -30,6 +33,12 @@ pub(crate) fn main(tests: &[Named], roles: &[Named]) -> ExitCode {
 
 /// The same, with so many tests at a time.
 pub(crate) fn run(tests: &[Named], roles: &[Named], at_a_time: usize) -> ExitCode {
+    let tests = tests.iter().map(|&(name, test)| (name.to_owned(), Box::new(test) as Job)).collect();
+    run_jobs(tests, roles, at_a_time)
+}
+
+/// The same, for tests that come from files.
+pub(crate) fn run_jobs(tests: Vec<(String, Job)>, roles: &[Named], at_a_time: usize) -> ExitCode {
     if let Ok(wanted) = std::env::var(ROLE) {
         let Some((_, play)) = roles.iter().find(|(name, _)| *name == wanted) else {
             panic!("no role {wanted}");
@@ -40,7 +49,7 @@ pub(crate) fn run(tests: &[Named], roles: &[Named], at_a_time: usize) -> ExitCod
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(at_a_time);
     let ready = Arc::new(if arguments.list { Ok(()) } else { lab::prepare().map_err(|error| error.to_string()) });
-    let trial = |(name, test): Named| {
+    let trial = |(name, test): (String, Job)| {
         let ready = Arc::clone(&ready);
         Trial::test(name, move || {
             Result::as_ref(&ready).map_err(Failed::from)?;
@@ -48,7 +57,7 @@ pub(crate) fn run(tests: &[Named], roles: &[Named], at_a_time: usize) -> ExitCod
             Ok(())
         })
     };
-    libtest_mimic::run(&arguments, tests.iter().copied().map(trial).collect()).exit_code()
+    libtest_mimic::run(&arguments, tests.into_iter().map(trial).collect()).exit_code()
 }
 
 /// This binary in another role.

@@ -15,11 +15,14 @@ pub(crate) mod clock;
 pub(crate) mod harness;
 pub(crate) mod probing;
 pub(crate) mod programs;
+pub(crate) mod scenario;
 pub(crate) mod talk;
 pub(crate) mod traces;
 
 /// The tests of a file, by name.
+#[allow(unused_macros, reason = "not in a test file that finds its tests elsewhere")]
 macro_rules! tests {
     ($($name:path),+ $(,)?) => { &[$((stringify!($name), $name as fn())),+] };
 }
+#[allow(unused_imports, reason = "the same")]
 pub(crate) use tests;

@@ -1,7 +1,7 @@
 //! What both ends are told when a flow ends here, and what the box's own stack does afterwards towards an end that got a
 //! FIN: what the kernel of a proxy does whose program has closed its socket.
 
-use super::super::{Direction, Emit, Flags, Notice, Segment};
+use super::super::{Direction, Emit, Flags, FlowId, Look, Notice, Segment};
 use super::{FAREWELL_LINGER, State, Stateful};
 use crate::time::Instant;
 
@@ -11,14 +11,15 @@ impl Stateful {
         let farewell = self.rules.farewell;
         let mut entry = self.table.get(flow);
         for (direction, notice) in [(Direction::Inbound, farewell.client), (Direction::Outbound, farewell.server)] {
-            let segments: &[Flags] = match notice {
+            let segments: &[(Flags, Look)] = match notice {
                 Notice::Nothing => &[],
-                Notice::Fin => &[FIN],
-                Notice::Rst => &[RST],
-                Notice::FinThenRst => &[FIN, RST],
+                Notice::Fin => &[(FIN, Look::SOCKET)],
+                Notice::Rst => &[(RST, Look::KERNEL)],
+                Notice::FinThenRst => &[(FIN, Look::SOCKET), (RST, Look::SOCKET)],
             };
-            for flags in segments {
-                out.send(direction, Segment { mapping: entry.mapping(), ..Segment::bare(super::FlowId(flow), *flags) });
+            for (flags, look) in segments {
+                let segment = Segment { mapping: entry.mapping(), ..Segment::bare(FlowId(flow), *flags) };
+                out.send_as(direction, segment, *look);
             }
         }
         let (client, server) = (farewell.client == Notice::Fin, farewell.server == Notice::Fin);
@@ -41,7 +42,7 @@ impl Stateful {
         }
         match answer(&segment) {
             Answer::Nothing => {}
-            Answer::Ack => out.send(direction.reverse(), back(&segment, Flags::ACK)),
+            Answer::Ack => out.send_as(direction.reverse(), back(&segment, Flags::ACK), Look::SOCKET),
             Answer::Reset => {
                 out.send(direction.reverse(), back(&segment, Flags::RST));
                 entry.state = match direction {

@@ -12,8 +12,8 @@ mod table;
 
 use super::hash;
 use super::{
-    Activity, Direction, Eats, Edit, Emit, Flags, FlowId, Inspection, Lifetime, Middlebox, Resets, Rewrites, Room,
-    Rules, Segment, Unknown, Unreachable,
+    Activity, Direction, Eats, Edit, Emit, Flags, Inspection, Lifetime, Middlebox, Resets, Rewrites, Room, Rules,
+    Segment, Unknown, Unreachable,
 };
 use crate::time::{Duration, Instant};
 pub(super) use farewell::{Answer, answer, back, reset_of};

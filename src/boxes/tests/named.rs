@@ -140,6 +140,19 @@ fn a_proxy_that_said_fin_goes_on_like_a_kernel_whose_program_has_closed() {
 }
 
 #[test]
+fn what_a_proxy_says_on_a_socket_has_a_window() {
+    let window = |emitted: &[Emission]| match emitted[0].act {
+        Act::Make(look) => look.window,
+        other => panic!("{other:?}"),
+    };
+    for text in ["closing-balancer,timeout=2s", "half-closing-balancer,timeout=2s"] {
+        let mut proxy = Named::opened(text);
+        assert!(!proxy.passes_time(2.0).is_empty() && window(proxy.out.as_slice()) > 0, "the FIN of {text}");
+        assert!(window(&proxy.emitted(3.0, Outbound, Segment::probe(FLOW, 0))) > 0, "the answer of {text}");
+    }
+}
+
+#[test]
 fn haproxy_closes_the_clients_side_and_is_rid_of_the_servers_at_once() {
     let mut proxy = Named::opened("haproxy,timeout=2s");
     assert_eq!(proxy.passes_time(2.0), "< F. made, > F. made, > R. made");

@@ -120,6 +120,14 @@ impl Hold {
         self.run.report(self.shared(), frame);
     }
 
+    /// Whether it was silent for long, and there is room to keep what has ended.
+    fn may_stay_half_closed(&self) -> bool {
+        let shared = self.shared();
+        self.role == Role::Hold
+            && shared.clock.now().since(self.opened) >= LEAST_SILENCE
+            && shared.connections() < shared.limits.connections / 2
+    }
+
     /// Whether pushing has become pointless.
     pub(super) fn is_settled(&self) -> bool {
         let state = lock(&self.state);
@@ -245,6 +253,12 @@ impl Hold {
     }
 }
 
+/// How long a hold stays open here after the other side's FIN, unless the client closes it: a proxy that closes one side
+/// only shows itself if the other side stays open for a while. Longer than a planner waits for that.
+const HALF_CLOSED: Duration = Duration::from_secs(4);
+/// A hold that ends sooner was not ended by silence.
+const LEAST_SILENCE: Duration = Duration::from_secs(1);
+
 /// Tells the client when its kernel has acknowledged the welcome: until then the kernel here repeats it, and the silence
 /// has not begun. The acknowledgement is due a round trip after the welcome.
 async fn settle(hold: Weak<Hold>, clock: Clock, rtt: Duration) {
@@ -268,7 +282,12 @@ async fn watch(hold: Arc<Hold>, mut inbox: Inbox) {
         lock(&hold.state).bytes_in += read;
         match next {
             Ok(Some(frame)) if hold.handle(frame) => continue,
-            Ok(None) => hold.tell(How::Closed),
+            Ok(None) => {
+                hold.tell(How::Closed);
+                if hold.may_stay_half_closed() {
+                    hold.shared().clock.sleep(HALF_CLOSED).await;
+                }
+            }
             Err(FrameError::Io(error)) => {
                 hold.failed(&error);
                 if meaning(&error) == Some(How::Icmp) && !is_over(&hold.stream) {

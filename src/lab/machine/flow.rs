@@ -68,12 +68,12 @@ impl Flows {
     }
 }
 
-/// One connection. Sequence numbers are those of its ends: what the hop adds to the client's is not in them.
+/// One connection. Sequence numbers are those of its ends: what the hop adds to them is not in them.
 #[derive(Debug)]
 pub(super) struct Flow {
     pub(super) key: Key,
-    /// What the hop adds to the client's sequence numbers.
-    pub(super) shift: u32,
+    /// What the hop adds to the sequence numbers of the client, and of the server.
+    shifts: [u32; 2],
     /// The outside ports that a NAT has given it: number of the mapping and port, in the order in which it got them.
     pub(super) ports: Vec<(u16, u16)>,
     used: u64,
@@ -90,6 +90,10 @@ struct Way {
     passed: Option<u32>,
     /// The receiver allows data up to here.
     limit: Option<u32>,
+    /// The box has sent so many numbers of its own after those: its FIN.
+    own: u32,
+    /// The window that its sender announced last, as it stands in the header.
+    window: Option<u16>,
     /// Shift count of the windows that its sender announces.
     scale: u8,
 }
@@ -130,7 +134,7 @@ fn advance(mark: &mut Option<u32>, end: u32) {
 
 impl Flow {
     fn new(key: Key, now: u64) -> Self {
-        Self { key, shift: 0, ports: Vec::new(), used: now, ways: [Way::default(); 2], opening: None }
+        Self { key, shifts: [0; 2], ports: Vec::new(), used: now, ways: [Way::default(); 2], opening: None }
     }
 
     /// Whether this segment is a keepalive: it starts one before what its receiver expects, and brings nothing new.
@@ -162,6 +166,7 @@ impl Flow {
         let acknowledged = self.acknowledged(direction, tcp);
         let believable = self.ways[back].sent.is_none_or(|sent| !after(acknowledged, sent));
         if tcp.has(flag::ACK) && believable {
+            self.ways[here].window = Some(tcp.window);
             let window = u32::from(tcp.window) << self.ways[here].scale;
             advance(&mut self.ways[back].limit, acknowledged.wrapping_add(window));
         }
@@ -179,10 +184,11 @@ impl Flow {
         let (theirs, ours) = (scales.0.min(14), scales.1.min(14));
         let limit = Some(acknowledged.wrapping_add(u32::from(tcp.window)));
         let begun = Some(opening.next);
-        self.ways[index(direction.reverse())] = Way { sent: begun, passed: begun, limit, scale: theirs };
+        self.ways[index(direction.reverse())] =
+            Way { sent: begun, passed: begun, limit, scale: theirs, ..Way::default() };
         let next = Some(tcp.next_sequence());
         let passed = self.ways[index(direction)].passed.filter(|passed| Some(*passed) == next);
-        self.ways[index(direction)] = Way { sent: next, passed, limit: None, scale: ours };
+        self.ways[index(direction)] = Way { sent: next, passed, scale: ours, ..Way::default() };
     }
 
     /// A segment has been let through.
@@ -204,32 +210,38 @@ impl Flow {
 
     /// The hop has sent a FIN of its own, with this number.
     pub(super) fn closed(&mut self, direction: Direction, sequence: u32) {
-        let sequence = self.unshifted(direction, sequence);
-        self.ways[index(direction)].passed = Some(sequence.wrapping_add(1));
+        if let Some(expected) = self.expected(direction) {
+            let own = &mut self.ways[index(direction)].own;
+            *own = own.wrapping_add(sequence.wrapping_add(1).wrapping_sub(expected));
+        }
+    }
+
+    /// The hop adds so much to the sequence numbers in this direction. What the receiver expects is what it was: a
+    /// shift that changes makes room for what the box has sent of its own.
+    pub(super) fn shift(&mut self, direction: Direction, by: u32) {
+        let here = index(direction);
+        let change = by.wrapping_sub(self.shifts[here]);
+        self.shifts[here] = by;
+        if self.ways[here].passed.is_some() {
+            self.ways[here].own = self.ways[here].own.wrapping_sub(change);
+        }
     }
 
     /// What this segment acknowledges, in the numbers of who sent it.
     fn acknowledged(&self, direction: Direction, tcp: &Tcp) -> u32 {
-        match direction {
-            Direction::Outbound => tcp.acknowledgement,
-            Direction::Inbound => tcp.acknowledgement.wrapping_sub(self.shift),
-        }
-    }
-
-    fn unshifted(&self, direction: Direction, sequence: u32) -> u32 {
-        match direction {
-            Direction::Outbound => sequence.wrapping_sub(self.shift),
-            Direction::Inbound => sequence,
-        }
+        let back = index(direction.reverse());
+        tcp.acknowledgement.wrapping_sub(self.shifts[back]).wrapping_sub(self.ways[back].own)
     }
 
     /// The sequence number that the receiver at the end of `direction` expects next, as it counts.
     pub(super) fn expected(&self, direction: Direction) -> Option<u32> {
-        let passed = self.ways[index(direction)].passed?;
-        Some(match direction {
-            Direction::Outbound => passed.wrapping_add(self.shift),
-            Direction::Inbound => passed,
-        })
+        let here = index(direction);
+        Some(self.ways[here].passed?.wrapping_add(self.shifts[here]).wrapping_add(self.ways[here].own))
+    }
+
+    /// The window that was announced last by who sends in `direction`.
+    pub(super) fn window(&self, direction: Direction) -> Option<u16> {
+        self.ways[index(direction)].window
     }
 
     /// The number after everything that was sent in `direction`, as its sender counts.
@@ -329,14 +341,31 @@ mod tests {
     }
 
     #[test]
-    fn a_shift_shows_at_the_server_only() {
+    fn a_shift_shows_at_the_receiver_only() {
         let mut flow = Flow::new(key(1), 0);
-        flow.shift = 1000;
+        flow.shift(Outbound, 1000);
+        flow.shift(Inbound, 7);
         through(&mut flow, Outbound, &segment(flag::SYN, 99, 0, 0));
         through(&mut flow, Inbound, &segment(flag::SYN | flag::ACK, 5000, 1100, 0));
         assert_eq!((flow.sent(Outbound), flow.expected(Outbound)), (Some(100), Some(1100)));
+        assert_eq!((flow.sent(Inbound), flow.expected(Inbound)), (Some(5001), Some(5008)));
         flow.closed(Outbound, 1100);
         assert_eq!(flow.expected(Outbound), Some(1101));
+    }
+
+    #[test]
+    fn a_fin_of_the_box_makes_room_for_itself_once() {
+        let mut flow = established();
+        flow.closed(Outbound, 0);
+        assert_eq!(flow.expected(Outbound), Some(1));
+        assert!(flow.is_keepalive(Outbound, &segment(flag::ACK, u32::MAX, 5001, 0)), "the client knows of no FIN");
+        through(&mut flow, Inbound, &segment(flag::ACK, 5001, 1, 5));
+        // What is let through afterwards is shifted by the FIN.
+        flow.shift(Outbound, 1);
+        assert_eq!(flow.expected(Outbound), Some(1));
+        through(&mut flow, Outbound, &segment(flag::ACK, 0, 5006, 10));
+        assert_eq!((flow.expected(Outbound), flow.sent(Outbound)), (Some(11), Some(10)));
+        assert_eq!((flow.window(Outbound), flow.window(Inbound)), (Some(1000), Some(1000)));
     }
 
     #[test]

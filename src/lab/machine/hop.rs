@@ -19,6 +19,9 @@ use crate::boxes::{
 use crate::time::Instant;
 use crate::wire::packet::{self, Frame, ICMP, ICMPV6, Icmp, Packet, Refusal, TCP, Tcp, Transport, UDP, flag};
 
+/// The window of a FIN or an acknowledgement where none has been seen yet.
+const WINDOW: u16 = 1024;
+
 /// A box at work.
 pub(super) struct Hop {
     machine: Box<dyn Middlebox>,
@@ -184,21 +187,22 @@ impl Hop {
         let Some(flow) = self.flows.get(id) else { return };
         let mut frame = if last { std::mem::take(&mut handled.frame) } else { out.copy(&handled.frame) };
         let mut packet = handled.packet.clone();
-        if let Some(tcp) = packet.tcp() {
-            flow.passed(handled.direction, tcp);
-        }
         if edit.strip_timestamps {
             packet.strip_timestamps(&mut frame);
         }
-        match handled.direction {
-            Direction::Outbound => {
-                flow.shift = edit.shift;
-                if edit.shift != 0 {
-                    packet.shift_sequence(&mut frame, edit.shift);
-                }
-            }
-            Direction::Inbound if edit.shift != 0 => packet.shift_acknowledgement(&mut frame, edit.shift),
-            Direction::Inbound => {}
+        let (forth, back) = match handled.direction {
+            Direction::Outbound => (edit.shift, edit.shift_back),
+            Direction::Inbound => (edit.shift_back, edit.shift),
+        };
+        flow.shift(handled.direction, forth);
+        if let Some(tcp) = handled.packet.tcp() {
+            flow.passed(handled.direction, tcp);
+        }
+        if forth != 0 {
+            packet.shift_sequence(&mut frame, forth);
+        }
+        if back != 0 {
+            packet.shift_acknowledgement(&mut frame, back);
         }
         if let Some(ports) = &mut self.ports {
             match handled.direction {
@@ -224,7 +228,7 @@ impl Hop {
     fn make(&mut self, emission: &Emission, look: Look, handled: Option<&Handled>, out: &mut Outlet) {
         let (id, direction) = (emission.segment.flow, emission.direction);
         let Some(flow) = self.flows.get(id) else { return };
-        let numbers = Numbers::of(flow, direction, look, handled);
+        let numbers = Numbers::of(flow, emission, look, handled);
         let Key { inside, outside } = flow.key;
         let (source, destination) = match (direction, &mut self.ports) {
             (Direction::Inbound, _) => (outside, inside),
@@ -247,7 +251,7 @@ impl Hop {
             sequence: numbers.sequence,
             acknowledgement: numbers.acknowledgement,
             flags: flags.bits(),
-            window: look.window,
+            window: numbers.window,
             ttl: emission.segment.ttl,
             tos: model.filter(|_| look.mirrors_tos).map_or(0, |model| model.tos),
             id: match look.ip_id {
@@ -378,12 +382,14 @@ impl Hop {
 struct Numbers {
     sequence: u32,
     acknowledgement: u32,
+    window: u16,
 }
 
 impl Numbers {
     /// What fits the receiver at the end of `direction`: it starts at what that one expects next, and acknowledges what
     /// that one has sent. Where the flow is not known well enough, the segment from the receiver says it, if there is one.
-    fn of(flow: &Flow, direction: Direction, look: Look, handled: Option<&Handled>) -> Self {
+    fn of(flow: &Flow, emission: &Emission, look: Look, handled: Option<&Handled>) -> Self {
+        let (direction, flags) = (emission.direction, emission.segment.flags);
         let model = handled.and_then(|handled| handled.packet.tcp());
         let spoke = handled.filter(|handled| handled.direction == direction.reverse()).and_then(|h| h.packet.tcp());
         let (base, sent) = match spoke {
@@ -401,7 +407,14 @@ impl Numbers {
             Acknowledges::Mirrored => model.map_or(0, |model| model.sequence),
             Acknowledges::Zero => 0,
         };
-        Self { sequence: base.wrapping_add(look.ahead), acknowledgement }
+        let window = match model {
+            Some(model) if look.mirrors_window => model.window,
+            // With a window of 0 the receiver could not say any more that it should be reset: what is no reset keeps
+            // the window that was announced last.
+            _ if look.window == 0 && !flags.has(Flags::RST) => flow.window(direction).unwrap_or(WINDOW),
+            _ => look.window,
+        };
+        Self { sequence: base.wrapping_add(look.ahead), acknowledgement, window }
     }
 }
 

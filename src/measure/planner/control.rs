@@ -15,6 +15,9 @@ const OUTAGE: Duration = Duration::from_secs(7);
 /// Beats become dense this long before a test.
 const LEAD: Duration = Duration::from_millis(1500);
 
+/// Ends that are less spread than this, in seconds, come too close together to say what they follow.
+const LEAST_SPREAD: f64 = 0.05;
+
 impl Planner {
     pub(super) fn open_control(&mut self, now: Instant) {
         let id = HoldId(self.holds.len() as u32);
@@ -226,8 +229,8 @@ impl Planner {
         let ages = |pick: fn(Duration, Duration) -> Duration| ended.iter().map(|v| v.age).reduce(pick);
         let (youngest, oldest) = (ages(Duration::min)?, ages(Duration::max)?);
         // A plain timer ends equal ages; this event does not care about age. With a reflector the control talks, so
-        // its end together with all others says the same.
-        let regardless = oldest - youngest > SAME_EVENT || self.plan.request.reflector;
+        // its end together with all others says the same, unless a maximum age ends all of them.
+        let regardless = oldest - youngest > SAME_EVENT || (self.plan.request.reflector && !by_age(&ended));
         (ended.len() >= 2 && still_open * 10 < ended.len() && regardless).then_some((control, youngest))
     }
 
@@ -306,4 +309,17 @@ impl Planner {
             }
         }
     }
+}
+
+/// Whether these ends follow the ages of the connections rather than the clock: equal ages at instants as far apart as
+/// the openings. Where all were opened at once nobody can tell.
+fn by_age(ended: &[&Judgement]) -> bool {
+    let spread = |mut of: Vec<f64>| {
+        of.sort_by(f64::total_cmp);
+        let tenth = of.len() / 10;
+        of[of.len() - 1 - tenth] - of[tenth]
+    };
+    let ages = spread(ended.iter().map(|v| v.age.as_secs_f64()).collect());
+    let instants = spread(ended.iter().map(|v| v.at.as_secs_f64()).collect());
+    instants > 2.0 * ages && instants > LEAST_SPREAD
 }

@@ -1,7 +1,7 @@
 //! One connection of the ladder, from plan to verdict.
 
 use crate::measure::evidence::Fate;
-use crate::model::{Cause, Ending, Experiment, FirstSpeaker, HoldId, HoldRecord, Outcome, Refresh};
+use crate::model::{Cause, Ending, Experiment, FirstSpeaker, HoldId, HoldRecord, Outcome, Refresh, Witness};
 use crate::time::{Duration, Instant};
 
 /// What a connection is for.
@@ -74,6 +74,8 @@ pub(super) struct Hold {
     pub(super) rtt: Option<Duration>,
     pub(super) port: Option<u16>,
     pub(super) written: bool,
+    /// Who was told of its end so far.
+    pub(super) told: Vec<Witness>,
     /// How often its opening went unanswered.
     pub(super) failures: u32,
 }
@@ -90,6 +92,7 @@ impl Hold {
             rtt: None,
             port: None,
             written: false,
+            told: Vec::new(),
             failures: 0,
         }
     }

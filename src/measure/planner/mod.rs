@@ -11,6 +11,7 @@ mod compare;
 mod control;
 mod hold;
 mod known;
+mod one_sided;
 mod pulse;
 mod resolve;
 mod second;
@@ -87,6 +88,8 @@ pub struct Planner {
     decided_at: Option<Instant>,
     restarts: u32,
     failed_opens: u32,
+    /// Who was told of the closes that came unasked.
+    closes: one_sided::Closes,
     /// Deaths on the ladder that stand, and how many of them are taken for false.
     deaths: usize,
     suspects: usize,
@@ -146,6 +149,7 @@ impl Planner {
             decided_at: None,
             restarts: 0,
             failed_opens: 0,
+            closes: one_sided::Closes::default(),
             deaths: 0,
             suspects: 0,
             news: 0,
@@ -313,7 +317,7 @@ impl Strategy for Planner {
             (Fact::Tried { .. }, Some(id)) => self.seen_try(id, seen.at),
             (Fact::Heard | Fact::Answered, Some(id)) => self.seen_answer(id, seen.at),
             (Fact::HalfAnswered, Some(id)) => self.seen_half(id),
-            (Fact::Ended { how, .. }, Some(id)) => self.seen_end(id, seen.at, *how),
+            (Fact::Ended { how, witness }, Some(id)) => self.seen_end(id, seen.at, *how, *witness),
             (Fact::Echo { seq, .. }, Some(id)) => self.pulse.echo(id, *seq, seen.at),
             (Fact::ServiceLost { error }, _) => self.give_up(error),
             (Fact::Suspended { slept }, _) => self.seen_suspend(*slept),

@@ -4,7 +4,7 @@ use super::hold::{Role, State, Verdict as Judgement, cause_of};
 use super::{Doubt, Phase, Planner, REOPENINGS};
 use crate::measure::evidence::Fate;
 use crate::measure::posterior::Sweeps;
-use crate::model::{Cause, Ending, FirstSpeaker, HoldId, Outcome};
+use crate::model::{Cause, Ending, FirstSpeaker, HoldId, Outcome, Witness};
 use crate::time::{Duration, Instant};
 
 impl Planner {
@@ -114,13 +114,16 @@ impl Planner {
         }
     }
 
-    pub(super) fn seen_end(&mut self, id: HoldId, at: Instant, how: Ending) {
+    pub(super) fn seen_end(&mut self, id: HoldId, at: Instant, how: Ending, witness: Witness) {
         if self.pulse.is_control(id) {
             self.control_ended(id, at, how);
             return;
         }
         let i = id.0 as usize;
-        let Some(hold) = self.holds.get(i) else { return };
+        let Some(hold) = self.holds.get_mut(i) else { return };
+        if !hold.told.contains(&witness) {
+            hold.told.push(witness);
+        }
         let (unasked, age, speaker) = match &hold.state {
             State::Silent => (true, at - hold.silent_since, self.plan.speaker),
             State::Testing(t) => {

@@ -25,6 +25,9 @@ impl Planner {
         if let Some(record) = hold.record() {
             hold.written = true;
             let id = hold.id;
+            if self.phase != Phase::Finish {
+                self.count_close(i, &record);
+            }
             let heard = record.outcome == Outcome::Alive && record.first_speaker == FirstSpeaker::Server;
             self.out.push_back(Output::Decided(record));
             if heard && self.phase != Phase::Finish && self.plan.request.reflector {

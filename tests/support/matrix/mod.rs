@@ -17,7 +17,7 @@
 //!
 //! The ends are plain applications on kernels of Linux, which ask for ICMP errors (`IP_RECVERR`) and keep their sockets
 //! when the other end closes.
-#![allow(dead_code, reason = "each test file uses the part that it needs")]
+#![allow(dead_code, unused_imports, reason = "each test file uses the part that it needs")]
 
 mod recipe;
 mod rows;

@@ -66,7 +66,9 @@ const ROWS: &[Row] = &[
     one(&["haproxy,timeout=2s,ending=silent-drop"]),
     one(&["nginx,timeout=2s"]),
     one(&["nginx-stream,timeout=2s"]),
-    one(&["stunnel,timeout=2s"]),
+    // Where both of its timeouts are the same it is a race, and each of these two comes out, or a reset at both ends.
+    one(&["stunnel,client=2s,server=1h"]),
+    one(&["stunnel,client=1h,server=2s"]),
     one(&["passt"]),
     one(&["reviving-firewall,timeout=2s"]),
     one(&["reviving-nat,timeout=2s"]),

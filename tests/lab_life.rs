@@ -9,7 +9,7 @@ use std::time::Duration;
 use idlescope::lab::{Host, Lab, LabSpec};
 use support::boxes::Nginx;
 use support::talk::{connect, hears, say};
-use support::traces::{exists, inhabited, inodes, links};
+use support::traces::{exists, inhabited, inhabited_by, inodes, links, ticks};
 use support::{clock, harness, programs};
 
 /// The NAT's memory in these tests.
@@ -62,9 +62,10 @@ fn a_dropped_lab_leaves_no_namespace_and_no_program() {
     assert_eq!(programs.len(), BOXES.len());
     assert!(programs.iter().all(|id| exists(*id)));
     assert_eq!(inhabited(&inodes).len(), inodes.len());
+    let dropped = ticks();
     drop(lab);
     assert!(!programs.iter().any(|id| exists(*id)));
-    assert_eq!(inhabited(&inodes), Vec::<String>::new());
+    assert_eq!(inhabited_by(&inodes, dropped), Vec::<String>::new());
 }
 
 /// A box of every program.
@@ -110,7 +111,8 @@ fn role_nursery() {
         assert!(programs.iter().all(|id| exists(*id)), "{said}");
         child.kill().unwrap();
         child.wait().unwrap();
-        let gone = || inhabited(&inodes).is_empty() && !programs.iter().any(|id| exists(*id));
+        let killed = ticks();
+        let gone = || inhabited_by(&inodes, killed).is_empty() && !programs.iter().any(|id| exists(*id));
         assert!(clock::wait_until(Duration::from_secs(5), gone), "left: {said}");
         println!("killed");
     }

@@ -67,7 +67,8 @@ fn a_nat_that_revives_is_told_from_one_that_does_not_by_client_first() {
     let (findings, _) = run(&path(&[personas::strict_firewall(s(60))]), request(128, s(600)));
     assert_brackets(&findings, 60.0);
     let (low, high) = bracket(&findings, FirstSpeaker::Client);
-    assert!(low < 60.0 && high.is_some_and(|h| (60.0..62.0).contains(&h)), "({low}, {high:?}]");
+    // As wide as what was asked client first: the server's bracket would be no proof of the client's.
+    assert!((50.0..60.0).contains(&low) && high.is_some_and(|h| (60.0..80.0).contains(&h)), "({low}, {high:?}]");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //!
 //! - [`exit`], [`terminal`], [`values`]: exit codes, output, values of options;
 //! - [`probe`], [`plan`], [`profiles`]: measuring, and what it would do ([`request`] is what they share);
+//! - [`recommend`]: settings from recorded results;
 //! - [`serve`], [`demo`], [`lab`]: the reflector, the whole story on one machine, and paths to try things on;
 //! - [`doctor`]: this host;
 //! - [`completions`], [`man`]: for packagers.
@@ -19,6 +20,7 @@ pub mod man;
 pub mod plan;
 pub mod probe;
 pub mod profiles;
+pub mod recommend;
 pub mod request;
 pub mod serve;
 pub mod terminal;
@@ -38,6 +40,15 @@ Exit codes: 0 measured, 2 usage or configuration, 3 target unreachable or contro
 
 /// How durations are written, for the commands that take them.
 const DURATIONS: &str = "Durations (D): 90, 2.5, 500ms, 5m, 1h30m; a bare number is seconds.";
+
+/// What is said below the help of `recommend`.
+fn recommend_help() -> &'static str {
+    "\
+With --for the settings alone go to stdout, so that it can be a file; everything else goes to stderr.
+
+Exit codes: 0 there are settings, 2 usage or a file that cannot be read, 5 nothing to recommend, or a system that was asked \
+for by its name is withheld."
+}
 
 /// Finds how long a network path remembers a silent connection, who ends it and how, and which keepalive it needs.
 #[derive(Debug, Parser)]
@@ -64,6 +75,9 @@ enum Command {
     /// Measure how long the path to a target remembers a silent connection
     #[command(after_help = format!("{DURATIONS}\n\n{EXIT_CODES}"))]
     Probe(Box<probe::ProbeArgs>),
+    /// Settings to deploy, ready to paste, from recorded results
+    #[command(after_help = recommend_help())]
+    Recommend(recommend::RecommendArgs),
     /// Run the reflector, the cooperating server for reflector:// targets
     #[command(after_help = DURATIONS)]
     Serve(serve::ServeArgs),
@@ -90,6 +104,7 @@ impl Command {
         let done = |()| Exit::Done;
         match self {
             Self::Probe(args) => probe::run(args, terminal),
+            Self::Recommend(args) => recommend::run(args, terminal),
             Self::Serve(args) => serve::run(args, terminal),
             Self::Demo(args) => demo::run(args, terminal),
             Self::Lab(args) => lab::run(args, terminal),

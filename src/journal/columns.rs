@@ -249,6 +249,14 @@ fn doubts(findings: &Findings) -> String {
     verdict.into_iter().chain(findings.doubts.iter().map(|doubt| doubt.word)).collect::<Vec<_>>().join(";")
 }
 
+/// The words of doubts as they stand in one cell.
+pub(super) fn words(cell: &str) -> Vec<String> {
+    cell.split(|c: char| c == ';' || c.is_whitespace()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// Words that stand before the doubts where there is no answer, or half of one.
+pub(super) const NO_VERDICT: [&str; 3] = ["unreachable", "inconclusive", "interrupted"];
+
 /// A stable word for the verdict.
 pub fn verdict_word(verdict: &Verdict) -> &'static str {
     match verdict {

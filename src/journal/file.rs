@@ -255,6 +255,28 @@ pub(super) fn check_header<T: AsRef<str>>(
     Err(wrong_header(path, table, found, more))
 }
 
+/// Which of `tables` has these columns; a reader tolerates more at the end.
+pub(super) fn table_of<T: AsRef<str>>(
+    path: &str,
+    tables: &[&'static Table],
+    found: &[T],
+) -> Result<&'static Table, JournalError> {
+    if let [table] = tables {
+        return check_header(path, table, found, true).map(|()| *table);
+    }
+    if let Some(table) = tables.iter().find(|table| check_header(path, table, found, true).is_ok()) {
+        return Ok(table);
+    }
+    // the one that it is nearest to, for the difference
+    let alike = |table: &Table| table.columns.iter().zip(found).take_while(|(a, b)| **a == b.as_ref()).count();
+    let nearest = tables.iter().max_by_key(|table| alike(table)).copied().unwrap_or(&HOLDS);
+    Err(JournalError::Header {
+        path: path.to_owned(),
+        what: difference(nearest, found),
+        remedy: "name a holds file or a summary file, as probe writes them with -o and --summary".to_owned(),
+    })
+}
+
 fn wrong_header<T: AsRef<str>>(path: &str, table: &Table, found: &[T], reading: bool) -> JournalError {
     let remedy = if reading {
         format!("name a {} file, as {} writes it", table.what, table.flag)
@@ -271,7 +293,7 @@ fn difference<T: AsRef<str>>(table: &Table, found: &[T]) -> String {
     };
     // Escaped, for a byte order mark or a control character is what differs sometimes.
     let shown = |text: &str| -> String { text.chars().take(40).flat_map(char::escape_debug).collect() };
-    if let Some(other) = [HOLDS, SUMMARY].iter().find(|other| is(other)) {
+    if let Some(other) = [&HOLDS, &SUMMARY].into_iter().find(|other| is(other)) {
         format!("this is a {} file ({}), not a {} file", other.what, other.flag, table.what)
     } else if let Some(nth) =
         (0..table.columns.len().min(found.len())).find(|n| table.columns[*n] != found[*n].as_ref())

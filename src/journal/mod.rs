@@ -10,24 +10,30 @@
 //! - [`columns`]: the names, and how a record becomes a row (the JSON report uses the same);
 //! - [`file`](mod@file): appending: header once, repair, one write a row;
 //! - [`sinks`]: [`HoldsFile`] and [`SummaryFile`];
-//! - [`read`]: reading holds back, row by row;
+//! - [`read`]: reading holds back, row by row; [`summary`]: the summary;
+//! - [`evidence`]: files of either kind as evidence for a recommendation;
 //! - [`resume`]: what the last run of a file has decided;
 //! - [`ndjson`]: one observation or decision a line.
 
 pub mod columns;
 pub mod error;
+pub mod evidence;
 pub mod file;
 pub mod ndjson;
 pub mod read;
 pub mod resume;
+mod rows;
 pub mod sinks;
+pub mod summary;
 
 pub use error::JournalError;
+pub use evidence::{Night, evidence};
 pub use file::Repair;
 pub use ndjson::NdjsonWriter;
 pub use read::{HoldRow, HoldsReader, read_holds};
 pub use resume::{LastRun, decided_of_last_run, last_run};
 pub use sinks::{HoldsFile, SummaryFile};
+pub use summary::{SummaryRow, read_summary};
 
 use crate::model::{EngineKind, Transport};
 use std::time::SystemTime;

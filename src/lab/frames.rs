@@ -6,12 +6,15 @@ use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 /// Long enough for every frame, segmentation offload included.
 pub(super) const LONGEST: usize = 65_600;
 /// `SIOCGSTAMPNS` of socket(7), in the form that gives a timespec of the machine's own size (`asm-generic/sockios.h`).
 const STAMP: libc::Ioctl = 0x8907;
+/// How long is waited before a write is tried again.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 /// Asked for as the socket's buffer; the kernel grants `net.core.rmem_max` at most.
 const BUFFER: usize = 4 << 20;
 
@@ -62,9 +65,18 @@ impl Frames {
         Some(Duration::new(seconds, u32::try_from(seen.tv_nsec).ok()?))
     }
 
-    /// Sends a frame.
+    /// Sends a frame; waits while the receiver has too much to do.
     pub(super) fn write(&self, frame: &[u8]) -> io::Result<()> {
-        (&self.0).write(frame).map(|_| ())
+        loop {
+            match (&self.0).write(frame) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // Whatever poll says: the next write knows.
+                    let _ = poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], Some(&PATIENCE));
+                }
+                written => return written.map(|_| ()),
+            }
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Reasons not to believe a result: each says what was seen, why it matters, and what to try.
 
 use super::estimate::Estimate;
-use super::findings::{Doubt, SpeakerFindings};
+use super::findings::{Doubt, SpeakerFindings, Step};
 use super::judge::Context;
 use crate::model::{Cause, Experiment, FirstSpeaker, HoldRecord, Outcome};
+use crate::time::Duration;
 
 /// A path that loses more than this needs a remark.
 const LOSSY: f64 = 0.05;
@@ -103,9 +104,12 @@ fn recheck(main: &SpeakerFindings, records: &[HoldRecord]) -> Option<Doubt> {
                 && (r.first_speaker == main.speaker || r.unasked)
         })
     };
+    if main.steps.len() > 1 {
+        return few_outlive_a_mixture(step, high, &again().collect::<Vec<_>>());
+    }
     let longer = again().filter(|r| r.silence > high && r.outcome == Outcome::Alive).count();
     let shorter = again().filter(|r| r.silence < step.low && r.outcome != Outcome::Alive).count();
-    if main.steps.len() > 1 || (longer == 0 && shorter < 2) {
+    if longer == 0 && shorter < 2 {
         return None;
     }
     let what = if longer > 0 { "longer" } else { "shorter" };
@@ -116,6 +120,29 @@ fn recheck(main: &SpeakerFindings, records: &[HoldRecord]) -> Option<Doubt> {
              the box is",
             longer.max(shorter),
             again().count()
+        ),
+        remedy: "measure with as many connections as production has, and take the shorter answer".into(),
+    })
+}
+
+/// Below this chance it was no luck that all of the few connections outlived the first step of a mixture.
+const LUCK: f64 = 0.05;
+
+/// A timer that depends on the load ends some connections, and so gives the others more time: that looks like a mixture.
+/// In a mixture, few connections meet the first kind of box as often as many do.
+fn few_outlive_a_mixture(step: &Step, high: Duration, again: &[&HoldRecord]) -> Option<Doubt> {
+    let beyond = || again.iter().filter(|r| r.silence > high);
+    let asked = beyond().count();
+    let luck = (1.0 - step.share).powi(asked as i32);
+    if asked == 0 || luck > LUCK || beyond().any(|r| r.outcome != Outcome::Alive) {
+        return None;
+    }
+    Some(Doubt {
+        word: "load-changes-the-answer",
+        seen: format!(
+            "with few connections all {asked} outlived the first step, which {:.0} % of many did not: not several boxes, \
+             but one whose timer depends on how full it is",
+            100.0 * step.share
         ),
         remedy: "measure with as many connections as production has, and take the shorter answer".into(),
     })

@@ -4,7 +4,8 @@
 //! - [`plan`]: which holds, how many connections, packets, bytes and how long;
 //! - [`planner`]: the state machine that asks for actions and handles observations (drain rule);
 //! - [`evidence`], [`posterior`]: what the holds say, and what the path can be;
-//! - [`findings`]: what was found, in the shape that the report and the summary CSV need.
+//! - [`findings`]: what was found, in the shape that the report and the summary CSV need;
+//! - [`recommend`]: what to deploy, from one run or from many.
 
 mod doubt;
 pub mod ends;
@@ -15,7 +16,7 @@ pub mod judge;
 pub mod plan;
 pub mod planner;
 pub mod posterior;
-mod recommend;
+pub mod recommend;
 
 pub use findings::{Doubt, Findings, Progress, Recommendation, SpeakerFindings, Step, Verdict};
 pub use plan::{Cost, Plan, PlanError, Request, Rung};

@@ -18,4 +18,4 @@ pub use action::{Action, HoldId, Output, Tries};
 pub use hold::HoldRecord;
 pub use observation::{Fact, Observation, Witness};
 pub use target::{Scheme, Target, TargetError};
-pub use words::{Cause, Cliff, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Transport};
+pub use words::{Cause, Cliff, Effect, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Transport};

@@ -176,6 +176,18 @@ words! {
 }
 
 words! {
+    /// Whether a kind of refresh keeps the path from forgetting, as far as it was measured.
+    Effect, "an effect" {
+        /// Connections that were refreshed by it outlived the expiry.
+        Effective = "effective",
+        /// They were forgotten all the same.
+        Ineffective = "ineffective",
+        /// Nobody tried.
+        Untested = "untested",
+    }
+}
+
+words! {
     /// Who owns the connections.
     EngineKind, "an engine" {
         /// Ordinary sockets, no privilege.

@@ -48,6 +48,39 @@ fn a_path_that_forgets_nothing_gives_a_lower_bound_in_every_output() {
 }
 
 #[test]
+fn the_end_says_how_to_get_settings_and_for_gives_them_at_once() {
+    let serving = Serving::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (holds, summary) = (file("holds.csv"), file("summary.csv"));
+    let target = serving.target();
+    let probed = run(&[&["probe", &target][..], &SHORT, &["-o", &holds, "--summary", &summary]].concat());
+    assert_eq!(probed.code, 0, "{}", probed.stderr);
+    let last = probed.stderr.lines().last().unwrap_or_default();
+    let hint = format!("Settings to deploy: idlescope recommend {summary} --for nginx,go (--list has all)");
+    assert_eq!(last, hint, "{}", probed.stderr);
+    // the summary, and the holds judged again, say what the run said
+    let heartbeat = |file: &str| {
+        let ran = run(&["recommend", file, "--format", "json"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        document["advice"][0]["settings"]["heartbeat_s"].as_f64().unwrap()
+    };
+    let (header, rows) = rows(Path::new(&summary));
+    let column = header.iter().position(|name| name == "heartbeat_s").unwrap();
+    let said: f64 = rows[0][column].parse().unwrap();
+    assert!((0.8..1.5).contains(&said), "{said}");
+    assert_eq!(heartbeat(&summary), said);
+    assert!((heartbeat(&holds) - said).abs() < 0.15, "{} of {said}", heartbeat(&holds));
+
+    let at_once = run(&[&["probe", &target, "--for", "openssh"][..], &SHORT].concat());
+    assert_eq!(at_once.code, 0, "{}", at_once.stderr);
+    assert!(at_once.stdout.starts_with("# openssh: ~/.ssh/config\n"), "{}", at_once.stdout);
+    assert!(at_once.stdout.contains("    ServerAliveInterval 1\n"), "{}", at_once.stdout);
+    assert!(at_once.stderr.contains("heartbeat"), "{}", at_once.stderr);
+}
+
+#[test]
 fn a_plain_service_is_tested_client_first_only() {
     // a listener that accepts and never says a word: any TCP service
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         programs::nginx_stream_closes_both_sides_on_time,
         programs::stunnel_ends_both_sides_on_time,
         programs::passt_carries_data_both_ways_and_forgets_nothing,
-        programs::passt_carries_much_data_and_udp,
+        programs::passt_carries_both_families_and_udp,
         programs::proxies_work_over_ipv6,
         programs::a_missing_program_is_named_with_its_package,
         programs::a_program_that_cannot_start_is_quoted,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::behind::{BINARY, lab};
 use crate::support::clock;
 use crate::support::harness::started_as_root;
-use crate::support::traces::{exists, links};
+use crate::support::traces::{exists, ids, inhabited, inhabited_by, links, ticks};
 
 /// The user `nobody`, who exists everywhere.
 const NOBODY: u32 = 65_534;
@@ -63,38 +63,18 @@ impl Traces {
         ids("/proc").into_iter().filter(marked).collect()
     }
 
-    /// The lab's namespaces in which some thread lives, or to which some file is open.
-    fn inhabited(&self) -> Vec<&String> {
-        let mut seen = Vec::new();
-        for process in ids("/proc") {
-            for thread in ids(&format!("/proc/{process}/task")) {
-                if !exists(thread) {
-                    continue;
-                }
-                let own = |kind| fs::read_link(format!("/proc/{process}/task/{thread}/ns/{kind}"));
-                seen.extend(["net", "pid", "mnt", "user", "pid_for_children"].into_iter().flat_map(own));
-            }
-            let files = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
-            seen.extend(files.filter_map(|file| fs::read_link(file.path()).ok()));
-        }
-        self.namespaces.iter().filter(|own| seen.iter().any(|link| link.to_str() == Some(own))).collect()
-    }
-
     /// Nothing may be left.
     fn are_gone(&self) {
-        let gone = || self.processes().is_empty() && self.inhabited().is_empty();
+        let now = ticks();
+        let inhabited = || inhabited_by(&self.namespaces, now);
+        let gone = || self.processes().is_empty() && inhabited().is_empty();
         clock::wait_until(SOON, gone);
         assert_eq!(self.processes(), Vec::<u32>::new(), "processes are left");
-        assert_eq!(self.inhabited(), Vec::<&String>::new(), "namespaces are left");
+        assert_eq!(inhabited(), Vec::<String>::new(), "namespaces are left");
         assert_eq!(links(), self.links, "interfaces are left");
         assert_eq!(output("ip", &["netns"]), self.named, "named namespaces are left");
         assert_eq!(output("nft", &["list", "ruleset"]), self.rules, "rules are left");
     }
-}
-
-fn ids(folder: &str) -> Vec<u32> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Runs the lab twice: the first is killed, the second ends by itself. Then once more.
@@ -113,7 +93,11 @@ fn leaves_nothing(name: &str, started: impl Fn(&[&str]) -> Command) {
         let ours = ["net", "pid", "mnt", "user"].map(|kind| fs::read_link(format!("/proc/self/ns/{kind}")).unwrap());
         traces.namespaces = words.into_iter().filter(|own| !ours.iter().any(|our| our.to_str() == Some(own))).collect();
         assert!(traces.namespaces.len() >= 2, "{line}");
-        assert!(traces.processes().len() > 5 && !traces.inhabited().is_empty(), "{:?}", traces.processes());
+        assert!(
+            traces.processes().len() > 5 && inhabited(&traces.namespaces).len() == traces.namespaces.len(),
+            "{:?}",
+            traces.processes()
+        );
         child.kill().unwrap();
         child.wait().unwrap();
         traces.are_gone();

@@ -77,7 +77,8 @@ pub(crate) fn a_loss_loses_its_share() {
     let counters = path.counters();
     // 1000 expected, with a standard deviation of 28. What got through may still find the socket full on a busy machine.
     assert!((850..1150).contains(&counters.lost), "{counters:?}");
-    assert!(received > 3000 && received + counters.lost <= 5000, "{received} received, {counters:?}");
+    // Beside the datagrams, a host says a word or two of its own (neighbour discovery).
+    assert!(received > 3000 && received + counters.lost <= counters.left_in, "{received} received, {counters:?}");
 }
 
 pub(crate) fn a_rate_holds_back() {

@@ -102,7 +102,7 @@ pub(crate) fn a_cut_on_a_path_that_forgets_nothing_is_no_expiry() {
 pub(crate) fn a_path_cut_for_good_gives_no_verdict() {
     let lab = plain();
     let _server = serve(&lab, &[]);
-    let probing = probing(&lab, "30s", Duration::from_secs(4));
+    let probing = probing(&lab, "15s", Duration::from_secs(4));
     lab.cut().unwrap();
     let probed = probing.finish(Duration::from_secs(240));
     disturbed(&probed).exits(3).expires_nowhere().doubts(&["control-lost"]);

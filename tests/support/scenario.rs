@@ -10,6 +10,8 @@
 //! doubts = ["maximum-age"]                          # all of these must be there
 //! no_doubts = ["lossy-path"]                        # and none of these
 //!
+//! more = true                                       # rows may follow that are not expected in detail
+//!
 //! [[expect]]                       # one row of the summary each, in their order
 //! first_speaker = "server"
 //! expiry = "3s"                    # lies in (expiry_low_s, expiry_high_s]; left out: nothing expires
@@ -42,6 +44,7 @@ pub(crate) struct Scenario {
     expect: Vec<Expected>,
     doubts: Vec<String>,
     no_doubts: Vec<String>,
+    more: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,6 +65,8 @@ struct File {
     doubts: Vec<String>,
     #[serde(default)]
     no_doubts: Vec<String>,
+    #[serde(default)]
+    more: bool,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
@@ -127,6 +132,7 @@ fn read(file: &Path) -> Scenario {
         expect: read.expect,
         doubts: read.doubts,
         no_doubts: read.no_doubts,
+        more: read.more,
     }
 }
 
@@ -144,7 +150,7 @@ impl Scenario {
     /// What of the summary is not as expected, in one text; empty where all is.
     pub(crate) fn complaints(&self, rows: &[Row]) -> String {
         let mut said = Vec::new();
-        if rows.len() != self.expect.len() {
+        if rows.len() < self.expect.len() || (rows.len() > self.expect.len() && !self.more) {
             said.push(format!("{} rows where {} are expected", rows.len(), self.expect.len()));
         }
         for (nth, (row, expected)) in rows.iter().zip(&self.expect).enumerate() {

@@ -32,7 +32,7 @@ IDLESCOPE_TARGET (for probe), IDLESCOPE_SERVER, IDLESCOPE_CLIENT, IDLESCOPE_ECHO
 Examples:
   idlescope lab --box nat,timeout=5s
   idlescope lab --box nat,timeout=5s -- sh -c 'idlescope probe $IDLESCOPE_TARGET --max 10'
-  idlescope lab --link delay=20ms,loss=1% --hop --box silent-balancer,timeout=20s --pcap /tmp/seen -- ./my-test
+  idlescope lab --link delay=20ms,loss=1% --hop --box carrier,timeout=20s --pcap seen -- ./my-test
   idlescope lab --path home-behind-carrier
 
 Exit codes: the command's own (128 + n where signal n ended it); 2 usage, or a program or kernel part is missing; \

@@ -1,5 +1,6 @@
 //! The options of `probe`.
 
+use crate::cli::recommend::For;
 use crate::cli::request::RequestArgs;
 use crate::cli::values;
 use crate::model::Target;
@@ -67,6 +68,9 @@ pub struct ProbeArgs {
     /// Append the answer to this CSV file; - is stdout
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub summary: Option<PathBuf>,
+    /// Print settings for these systems, ready to paste, such as nginx,go (recommend --list has all); the rest goes to stderr
+    #[arg(long = "for", value_name = "TARGETS", value_delimiter = ',', value_parser = For::parse, help_heading = "Output")]
+    pub settings_for: Vec<For>,
     /// Print one JSON document instead of text (an array for several addresses)
     #[arg(long, help_heading = "Output")]
     pub json: bool,

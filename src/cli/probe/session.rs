@@ -4,10 +4,12 @@ use super::args::{Engine, ProbeArgs};
 use super::resume::Earlier;
 use super::sinks::{Holds, Lines};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::recommend;
 use crate::cli::terminal::Terminal;
 use crate::io::{Clock, EngineConfig, EngineError, KernelEngine};
 use crate::journal::{HoldsFile, LastRun, NdjsonWriter, RunInfo, SummaryFile};
-use crate::measure::{Plan, Planner, Verdict};
+use crate::measure::recommend::PathEvidence;
+use crate::measure::{Findings, Plan, Planner, Verdict};
 use crate::model::{EngineKind, HoldRecord, Scheme, Target, Transport};
 use crate::report;
 use crate::run::{self, Interrupts, Outcome, Progressing, Sink, Stopped};
@@ -61,6 +63,7 @@ fn on_stdout(args: &ProbeArgs) -> Vec<&'static str> {
         (is_stdout(&args.summary), "--summary -"),
         (args.json, "--json"),
         (args.ndjson, "--ndjson"),
+        (!args.settings_for.is_empty(), "--for"),
     ]
     .into_iter()
     .filter_map(|(asked, flag)| asked.then_some(flag))
@@ -247,7 +250,25 @@ impl<'a> Session<'a> {
         } else {
             terminal.show(&text)?;
         }
+        if findings.verdict == Verdict::Measured {
+            self.settings_to_deploy(&info, findings, &holds)?;
+        }
         Ok(None)
+    }
+
+    /// What follows from the result: the settings that were asked for, or how to get them.
+    fn settings_to_deploy(&self, info: &RunInfo, findings: &Findings, holds: &[HoldRecord]) -> Result<(), Failure> {
+        let (args, terminal) = (self.settings.args, self.settings.terminal);
+        if !args.settings_for.is_empty() {
+            let path = PathEvidence::of_findings(info.target.clone(), info.transport, findings, holds);
+            return recommend::of_run(&args.settings_for, path, terminal);
+        }
+        let written = [&args.summary, &args.output, &args.resume].into_iter().flatten().find(|f| f.as_os_str() != "-");
+        if let Some(file) = written {
+            let file = file.display();
+            terminal.note(&format!("Settings to deploy: idlescope recommend {file} --for nginx,go (--list has all)"));
+        }
+        Ok(())
     }
 
     /// The holds of the whole run, what an earlier part of it has decided included, on the clock of its first part.

@@ -1,7 +1,6 @@
 //! What the control connections mean for the run: outages, restarts of the server, a maximum age, a suspended host.
 
 use super::hold::{Hold, Role, State, Verdict as Judgement};
-use super::pulse::PATIENCE;
 use super::{Doubt, Phase, Planner, RESTARTS, Verdict};
 use crate::measure::evidence::{self, Fate};
 use crate::measure::posterior::Sweeps;
@@ -47,7 +46,7 @@ impl Planner {
         self.pulse.failed(id, at, refused);
         self.holds[id.0 as usize].state = State::Gone;
         // Silence may be an outage: the target answered when the engine reached it first.
-        if self.phase == Phase::Reach && (refused || at > Instant::ZERO + PATIENCE) {
+        if self.phase == Phase::Reach && (refused || at > Instant::ZERO + self.pulse.patience) {
             self.verdict = Some(Verdict::Unreachable(error.to_owned()));
             self.finish(Cause::NotOpened);
         } else if self.phase == Phase::Reach {
@@ -105,8 +104,8 @@ impl Planner {
             self.act(Action::Beat { hold, seq });
         }
         if self.pulse.lost(now) {
-            let why = if self.pulse.silent_for(now) >= PATIENCE {
-                format!("no answer on any control connection for {} s", PATIENCE.as_secs())
+            let why = if self.pulse.silent_for(now) >= self.pulse.patience {
+                format!("no answer on any control connection for {} s", self.pulse.patience.as_secs())
             } else {
                 "the target refuses new connections since its control connection ended".to_owned()
             };
@@ -131,6 +130,10 @@ impl Planner {
     pub(super) fn give_up(&mut self, why: &str) {
         if self.phase == Phase::Finish {
             return;
+        }
+        // The reflector may have said that it was restarted before the ends of its connections were looked at.
+        if let Some((at, youngest)) = self.control_end.and_then(|at| Some((at, self.youngest_of_common_end(at)?))) {
+            self.doubt_restart(at, youngest);
         }
         self.doubt_once(
             "control-lost",
@@ -189,6 +192,14 @@ impl Planner {
             return;
         };
         let from = at.saturating_sub(SAME_EVENT);
+        self.doubt_restart(at, youngest);
+        self.control_ages.clear();
+        self.control_end = None;
+        self.void_recent(from);
+        self.begin_again(Cause::ControlLost);
+    }
+
+    fn doubt_restart(&mut self, at: Instant, youngest: Duration) {
         self.doubt_once(
             "server-restarted",
             &format!(
@@ -199,10 +210,6 @@ impl Planner {
             ),
             "run again when nothing is being deployed",
         );
-        self.control_ages.clear();
-        self.control_end = None;
-        self.void_recent(from);
-        self.begin_again(Cause::ControlLost);
     }
 
     /// Whether a control connection ended so recently that the other ends of the same event may be outstanding.
@@ -216,6 +223,12 @@ impl Planner {
         if self.now < control + SAME_EVENT / 2 || self.now > control + 4 * SAME_EVENT {
             return None;
         }
+        Some((control, self.youngest_of_common_end(control)?))
+    }
+
+    /// How old the youngest connection was that ended in the same event as a control connection at `control`; `None`
+    /// where others live on, or the ends follow the age.
+    fn youngest_of_common_end(&self, control: Instant) -> Option<Duration> {
         let same = |at: Instant| at + SAME_EVENT >= control && at <= control + SAME_EVENT;
         let ladder = || self.holds.iter().filter(|h| h.experiment != Experiment::Control);
         let ended: Vec<&Judgement> = ladder()
@@ -231,7 +244,7 @@ impl Planner {
         // A plain timer ends equal ages; this event does not care about age. With a reflector the control talks, so
         // its end together with all others says the same, unless a maximum age ends all of them.
         let regardless = oldest - youngest > SAME_EVENT || (self.plan.request.reflector && !by_age(&ended));
-        (ended.len() >= 2 && still_open * 10 < ended.len() && regardless).then_some((control, youngest))
+        (ended.len() >= 2 && still_open * 10 < ended.len() && regardless).then_some(youngest)
     }
 
     /// This host slept: what was open meanwhile says nothing.

@@ -130,7 +130,7 @@ impl Planner {
             |r: &&HoldRecord| r.experiment == Experiment::Ladder && r.first_speaker != plan.speaker && !r.unasked;
         let compared = decided.iter().filter(other).cloned().collect();
         let mut planner = Self {
-            pulse: Pulse::new(plan.request.try_spacing),
+            pulse: Pulse::new(plan.request.try_spacing, plan.request.max),
             plan,
             holds: Vec::new(),
             phase: Phase::Reach,

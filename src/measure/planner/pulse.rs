@@ -97,6 +97,8 @@ pub(super) struct Pulse {
     /// From when to when no sign of life came although it was asked for.
     outages: Vec<(Instant, Instant)>,
     spacing: Duration,
+    /// Without any sign of life for so long, control is lost.
+    pub(super) patience: Duration,
 }
 
 /// Beats around a test are this far apart.
@@ -111,14 +113,19 @@ const FEWEST_BEATS: u32 = 30;
 const KEEPALIVE_LOSS: f64 = 0.03;
 /// At most so many controls at a time.
 const MOST: usize = 3;
-/// Without any sign of life for so long, control is lost. Longer than the outages that a mobile path recovers from.
-pub(super) const PATIENCE: Duration = Duration::from_secs(150);
+/// Without any sign of life for so long, control is lost: longer than the outages that a mobile path recovers from,
+const MOST_PATIENCE: Duration = Duration::from_secs(150);
+/// but a run that asks for short silences only does not wait much longer than it would have run: twice the longest
+/// silence of interest, and at least this.
+const LEAST_PATIENCE: Duration = Duration::from_secs(30);
 /// Refused for so long, the server is gone for good.
 const REFUSED: Duration = Duration::from_secs(10);
 
 impl Pulse {
-    pub(super) fn new(try_spacing: Duration) -> Self {
+    /// Beats for a run that asks for silences up to `max`, with tries at least `try_spacing` apart.
+    pub(super) fn new(try_spacing: Duration, max: Duration) -> Self {
         Self {
+            patience: (2 * max).clamp(LEAST_PATIENCE, MOST_PATIENCE),
             rtt: Rtt::new(),
             controls: Vec::new(),
             outstanding: VecDeque::new(),
@@ -276,7 +283,7 @@ impl Pulse {
     /// Whether control is lost for good.
     pub(super) fn lost(&self, now: Instant) -> bool {
         self.refused_since.is_some_and(|since| now - since >= REFUSED && self.no_open())
-            || self.silent_for(now) >= PATIENCE
+            || self.silent_for(now) >= self.patience
     }
 
     fn no_open(&self) -> bool {

@@ -1,21 +1,36 @@
-//! A first recommendation: a heartbeat from the lower bound of the server-first expiry, not yet verified.
+//! The heartbeat of one run: from the lower bound of the server-first expiry, not yet verified.
 
-use super::doubt::is_server_first;
-use super::findings::{Recommendation, SpeakerFindings};
-use super::judge::Context;
+use crate::measure::doubt::is_server_first;
+use crate::measure::findings::{Recommendation, SpeakerFindings};
+use crate::measure::judge::Context;
 use crate::model::Cause;
 use crate::time::Duration;
 
-/// A lost heartbeat is repeated by the kernel after one, two and four retransmission timeouts; the margin leaves room
-/// for the first two repeats and the answer (3 RTO + RTT).
-const REPEATS: u32 = 3;
+/// How many lost heartbeats in a row are survived unless somebody wishes otherwise.
+pub(super) const TOLERATED: u32 = 2;
 /// The Linux keepalive timer fires up to 12.5 % late, never early (timer wheel, kernel/time/timer.c; measured).
-const TIMER_LATENESS: f64 = 1.125;
+pub(super) const TIMER_LATENESS: f64 = 1.125;
 /// Below this a heartbeat is no answer but a symptom.
-const SHORTEST: Duration = Duration::from_millis(500);
+pub(super) const SHORTEST: Duration = Duration::from_millis(500);
+
+/// What must be left before the expiry for `lost` lost heartbeats: the kernel repeats lost data after one, two and four
+/// retransmission timeouts and so on (RFC 6298, 5.5), and then the answer still has to come.
+pub(super) fn margin(rto: Duration, rtt: Duration, lost: u32) -> Duration {
+    // more than 16 doublings are beyond the kernel's own limit (tcp_retries2)
+    let repeats = (1_u32 << lost.min(16)) - 1;
+    rto.saturating_mul(repeats).saturating_add(rtt)
+}
+
+/// The longest heartbeat that is never late, whole seconds (tenths below ten).
+pub(super) fn longest(safe: Duration, margin: Duration) -> Duration {
+    round_down(Duration::from_secs_f64(safe.saturating_sub(margin).as_secs_f64() / TIMER_LATENESS))
+}
 
 /// A heartbeat with its reason, or the reason why there is none.
-pub(super) fn recommend(speakers: &[SpeakerFindings], context: &Context) -> (Option<Recommendation>, Option<String>) {
+pub(in crate::measure) fn recommend(
+    speakers: &[SpeakerFindings],
+    context: &Context,
+) -> (Option<Recommendation>, Option<String>) {
     let main = &speakers[0];
     if main.cause == Cause::MaximumAge {
         return (None, Some("connections end at a maximum age whatever is sent: no heartbeat prevents that".into()));
@@ -27,8 +42,8 @@ pub(super) fn recommend(speakers: &[SpeakerFindings], context: &Context) -> (Opt
     let Some(step) = main.steps.iter().min_by_key(|s| s.low) else {
         return (None, Some("nothing was measured".into()));
     };
-    let margin = REPEATS * context.rto + context.rtt.unwrap_or_default();
-    let heartbeat = round_down(Duration::from_secs_f64(step.low.saturating_sub(margin).as_secs_f64() / TIMER_LATENESS));
+    let margin = margin(context.rto, context.rtt.unwrap_or_default(), TOLERATED);
+    let heartbeat = longest(step.low, margin);
     if heartbeat < SHORTEST {
         let what = if step.high.is_some() { "the path forgets after" } else { "nothing was forgotten, but only up to" };
         let why = format!(
@@ -52,7 +67,7 @@ pub(super) fn recommend(speakers: &[SpeakerFindings], context: &Context) -> (Opt
 }
 
 /// Whole seconds; tenths below ten. Down, never up.
-fn round_down(d: Duration) -> Duration {
+pub(super) fn round_down(d: Duration) -> Duration {
     if d >= Duration::from_secs(10) {
         Duration::from_secs(d.as_secs())
     } else {

@@ -9,7 +9,7 @@ use idlescope::boxes::BoxSpec;
 use idlescope::sim::bench::{Bench, Line, Seen, Sent, Side};
 use idlescope::sim::{LinkSpec, NodeSpec, PathSpec};
 use idlescope::time::{Duration, Instant};
-use matrix::{Action, BEATS, CROWD_FROM, CROWD_SPACING, Cell, Column, LOOK, Row, SILENCE, T, Table, Then, Word, rows};
+use matrix::{Action, CROWD_FROM, CROWD_SPACING, Column, Rig, Row, Table, Word, measure, rows, word};
 use std::fmt::Write as _;
 
 fn path(row: &Row) -> PathSpec {
@@ -22,21 +22,23 @@ fn path(row: &Row) -> PathSpec {
 }
 
 /// A path with its connection, and with its crowd.
-struct Rig {
+struct Virtual {
     bench: Bench,
     line: Line,
     crowd: Vec<Line>,
     size: u32,
+    another: Option<Line>,
 }
 
-impl Rig {
+impl Virtual {
     fn new(row: &Row) -> Self {
         let mut bench = Bench::new(&path(row), 1);
         let line = bench.open();
-        Self { bench, line, crowd: Vec::new(), size: row.crowd }
+        Self { bench, line, crowd: Vec::new(), size: row.crowd, another: None }
     }
+}
 
-    /// Lets time pass; the crowd comes when it is its time.
+impl Rig for Virtual {
     fn until(&mut self, since: Duration) {
         while (self.crowd.len() as u32) < self.size {
             let comes = CROWD_FROM + CROWD_SPACING * self.crowd.len() as u32;
@@ -47,6 +49,10 @@ impl Rig {
             self.crowd.push(self.bench.open());
         }
         self.bench.until(Instant::from_start(since));
+    }
+
+    fn is_open(&self, end: Side) -> bool {
+        self.bench.is_open(self.line, end)
     }
 
     fn act(&mut self, action: Action) -> bool {
@@ -61,97 +67,39 @@ impl Rig {
         self.bench.send(self.line, side, what)
     }
 
-    fn forget_what_was_seen(&mut self) {
-        for side in [Side::Client, Side::Server] {
-            self.bench.seen(self.line, side);
-        }
+    fn push(&mut self, end: Side) -> bool {
+        self.bench.send(self.line, end, Sent::Data)
     }
 
-    fn cell(&mut self, column: Column) -> Cell {
-        match column {
-            Column::Unasked => {
-                self.until(SILENCE);
-                let [client, server] =
-                    [Side::Client, Side::Server].map(|side| word(true, self.bench.seen(self.line, side)));
-                Cell::Unasked(client, server)
-            }
-            Column::After(action) => self.after(action),
-            Column::KeptBy(action) => {
-                for beat in 1..=BEATS {
-                    self.until(T * beat / 3);
-                    self.act(action);
-                }
-                self.until(T * (BEATS + 1) / 3);
-                self.forget_what_was_seen();
-                self.bench.send(self.line, Side::Server, Sent::Data);
-                self.until(T * (BEATS + 1) / 3 + LOOK);
-                Cell::Kept(self.bench.seen(self.line, Side::Client).heard)
-            }
-            Column::Crowd => {
-                self.until(SILENCE);
-                let opened = self.crowd.iter().filter(|line| self.bench.is_open(**line, Side::Client)).count() as u32;
-                Cell::Crowd((self.size > 0).then_some((opened, self.size)))
-            }
-            Column::Next => {
-                self.until(SILENCE);
-                self.act(Action::MarkedByClient);
-                self.until(SILENCE + LOOK * 2);
-                let next = self.bench.open();
-                self.until(SILENCE + LOOK * 3);
-                let opens = self.bench.is_open(next, Side::Client);
-                Cell::Next(if opens { Ok(()) } else { Err(self.met(next)) })
-            }
-        }
+    fn seen(&mut self, end: Side) -> Seen {
+        self.bench.seen(self.line, end)
     }
 
-    /// What a connection met that is not open.
-    fn met(&mut self, line: Line) -> Word {
-        match self.bench.refusal(line) {
+    fn crowd(&mut self) -> Option<(u32, u32)> {
+        let opened = self.crowd.iter().filter(|line| self.bench.is_open(**line, Side::Client)).count() as u32;
+        (self.size > 0).then_some((opened, self.size))
+    }
+
+    fn open_another(&mut self) {
+        self.another = Some(self.bench.open());
+    }
+
+    fn another(&mut self) -> Result<(), Word> {
+        let line = self.another.expect("another was opened");
+        if self.bench.is_open(line, Side::Client) {
+            return Ok(());
+        }
+        Err(match self.bench.refusal(line) {
             Some(true) => Word::Reset,
             Some(false) => Word::Icmp,
             None => word(true, self.bench.seen(line, Side::Client)),
-        }
-    }
-
-    fn after(&mut self, action: Action) -> Cell {
-        self.until(SILENCE);
-        self.forget_what_was_seen();
-        let sides = [Side::Client, Side::Server];
-        let had = sides.map(|side| self.bench.is_open(self.line, side));
-        self.act(action);
-        self.until(SILENCE + LOOK);
-        let client = word(had[0], self.bench.seen(self.line, Side::Client));
-        let server = word(had[1], self.bench.seen(self.line, Side::Server));
-        let opposite = if action.is_servers() { Side::Client } else { Side::Server };
-        let pushed = self.bench.send(self.line, opposite, Sent::Data);
-        self.until(SILENCE + LOOK * 2);
-        let pusher = self.bench.seen(self.line, opposite);
-        let then = if self.bench.seen(self.line, opposite.other()).heard {
-            Then::Arrived
-        } else if !pushed || pusher.reset || pusher.icmp {
-            Then::Refused
-        } else {
-            Then::Lost
-        };
-        Cell::After(client, server, then)
-    }
-}
-
-fn word(had_a_socket: bool, seen: Seen) -> Word {
-    match seen {
-        _ if !had_a_socket => Word::Gone,
-        Seen { closed: true, .. } => Word::Closed,
-        Seen { reset: true, heard: true, .. } => Word::HeardReset,
-        Seen { reset: true, .. } => Word::Reset,
-        Seen { icmp: true, .. } => Word::Icmp,
-        Seen { heard: true, .. } => Word::Heard,
-        Seen { acked: true, .. } => Word::Acked,
-        _ => Word::Nothing,
+        })
     }
 }
 
 fn measured() -> Table {
-    let cells = rows().iter().map(|row| (*row, row.columns.iter().map(|c| Rig::new(row).cell(*c)).collect()));
+    let cells =
+        rows().iter().map(|row| (*row, row.columns.iter().map(|c| measure(&mut Virtual::new(row), *c)).collect()));
     Table { cells: cells.collect() }
 }
 

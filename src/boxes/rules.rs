@@ -119,6 +119,9 @@ pub enum Notice {
     Rst,
     /// A FIN, and a RST right behind it (`HAProxy` with `option nolinger`, and on its way to the server).
     FinThenRst,
+    /// A RST to an end that has not said anything yet, and else a FIN with a RST behind it (`HAProxy` with `timeout
+    /// tunnel`, on its way to the server).
+    RstUnlessHeard,
 }
 
 /// What both ends are told when a flow ends here.
@@ -172,6 +175,8 @@ pub enum Eats {
     ZeroByte,
     /// Those with one byte of garbage.
     OneByte,
+    /// All.
+    Every,
 }
 
 /// How many flows a box has room for, and what it does with one more.

@@ -7,6 +7,7 @@ use super::super::{
 };
 use super::BoxSpec;
 use crate::time::Duration;
+use std::cmp::Ordering;
 
 /// What makes the hashes of one box differ from those of another; any number does.
 const SALT: u64 = 0x1d1e_5c0e;
@@ -40,8 +41,8 @@ fn rules(spec: &BoxSpec) -> Option<Rules> {
         "nat" => nat(spec),
         "firewall" => firewall(spec),
         "nginx" | "nginx-stream" | "closing-balancer" => p::closing_balancer(idle),
-        "stunnel" => Rules { farewell: Farewell::RESET, ..p::closing_balancer(idle) },
-        "passt" => Rules { translates: true, ..p::announcing_reset(PASST) },
+        "stunnel" => stunnel(spec),
+        "passt" => Rules { translates: true, eats: Eats::Every, ..p::announcing_reset(PASST) },
         "reviving-firewall" => p::reviving_firewall(idle),
         "reviving-nat" => p::reviving_nat(idle),
         "strict-nat" => p::strict_nat(idle),
@@ -105,7 +106,8 @@ fn firewall(spec: &BoxSpec) -> Rules {
 }
 
 /// The shorter timeout decides which side is given up first; where both are equal, all is closed at once. On its way to
-/// the server `HAProxy` closes with a RST behind the FIN, to be rid of TIME-WAIT (`linger_risk` in its `fd.h`).
+/// the server `HAProxy` closes with a RST behind the FIN, to be rid of TIME-WAIT (`linger_risk` in its `fd.h`); with `timeout
+/// tunnel` the FIN is missing where the server has said nothing yet (seen of version 2.6).
 fn haproxy(spec: &BoxSpec) -> Box<dyn Middlebox> {
     let both = timeout(spec);
     let tunnel = spec.duration("tunnel");
@@ -117,12 +119,25 @@ fn haproxy(spec: &BoxSpec) -> Box<dyn Middlebox> {
     if server < client {
         return Box::new(HalfClosing::new(Direction::Inbound, server, Some(client)));
     }
+    let to_server = if tunnel.is_some() { Notice::RstUnlessHeard } else { Notice::FinThenRst };
     let farewell = match spec.text("ending") {
         Some("nolinger") => Farewell { client: Notice::FinThenRst, server: Notice::Rst },
-        Some("silent-drop") => Farewell { client: Notice::Nothing, server: Notice::FinThenRst },
-        _ => Farewell { client: Notice::Fin, server: Notice::FinThenRst },
+        Some("silent-drop") => Farewell { client: Notice::Nothing, server: to_server },
+        _ => Farewell { client: Notice::Fin, server: to_server },
     };
     Box::new(Stateful::new(Rules { farewell, lifetime: Lifetime::Idle(client), ..p::closing_balancer(client) }))
+}
+
+/// The one whose time is up resets its own side and the TLS connection, and the other one closes. With the same timeout
+/// for both it is a race, which each of them may win; here nobody does.
+fn stunnel(spec: &BoxSpec) -> Rules {
+    let [client, server] = ["client", "server"].map(|side| spec.duration(side).unwrap_or(timeout(spec)));
+    let farewell = match client.cmp(&server) {
+        Ordering::Less => Farewell { client: Notice::Rst, server: Notice::Fin },
+        Ordering::Equal => Farewell::RESET,
+        Ordering::Greater => Farewell { client: Notice::Fin, server: Notice::Rst },
+    };
+    Rules { farewell, ..p::closing_balancer(client.min(server)) }
 }
 
 fn code(spec: &BoxSpec) -> Unreachable {

@@ -41,7 +41,7 @@ pub(super) fn together(entry: &Entry, said: &[(&'static str, Value)]) -> Result<
     };
     let no = |why: &str| Err(refuse(entry, why));
     match entry.name {
-        "haproxy" if has("timeout") && has("client") && has("server") => {
+        "haproxy" | "stunnel" if has("timeout") && has("client") && has("server") => {
             no("`timeout` is for both sides, and `client` and `server` are said too; leave one out")
         }
         "haproxy" if has("tunnel") && (has("client") || has("server") || has("timeout")) => {

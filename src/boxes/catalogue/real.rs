@@ -115,15 +115,19 @@ pub(super) const ENTRIES: &[Entry] = &[
     },
     Entry {
         name: "stunnel",
-        about: "a TLS tunnel between two stunnels, which resets both sides of an idle connection",
+        about: "a TLS tunnel between two stunnels: the one whose time is up resets its side, the other closes its own",
         like: "stunnel(8): TIMEOUTidle, 12 h by default",
-        parameters: &[idle("TIMEOUTidle, whole seconds", Takes::Duration, "12h")],
+        parameters: &[
+            idle("TIMEOUTidle of both, whole seconds; which of them comes first is a race", Takes::Duration, "12h"),
+            side("client", "TIMEOUTidle of the client's stunnel alone"),
+            side("server", "TIMEOUTidle of the server's stunnel alone"),
+        ],
         kind: Kind::Program,
     },
     Entry {
         name: "passt",
-        about: "a NAT in user space, of containers and virtual machines",
-        like: "passt(1); ACT_TIMEOUT in its tcp.c, 2 h",
+        about: "a NAT in user space, of containers and virtual machines; it does not answer keepalives",
+        like: "passt(1), as of Debian 12; ACT_TIMEOUT in its tcp.c, 2 h",
         parameters: &[],
         kind: Kind::Program,
     },

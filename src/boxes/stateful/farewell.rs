@@ -10,12 +10,14 @@ impl Stateful {
     pub(super) fn take_leave(&mut self, now: Instant, flow: u32, out: &mut Emit) {
         let farewell = self.rules.farewell;
         let mut entry = self.table.get(flow);
-        for (direction, notice) in [(Direction::Inbound, farewell.client), (Direction::Outbound, farewell.server)] {
+        let notices = [(Direction::Inbound, farewell.client), (Direction::Outbound, farewell.server)];
+        for ((direction, notice), heard) in notices.into_iter().zip(entry.heard) {
             let segments: &[(Flags, Look)] = match notice {
                 Notice::Nothing => &[],
                 Notice::Fin => &[(FIN, Look::SOCKET)],
                 Notice::Rst => &[(RST, Look::KERNEL)],
-                Notice::FinThenRst => &[(FIN, Look::SOCKET), (RST, Look::SOCKET)],
+                Notice::RstUnlessHeard if !heard => &[(RST, Look::SOCKET)],
+                Notice::FinThenRst | Notice::RstUnlessHeard => &[(FIN, Look::SOCKET), (RST, Look::SOCKET)],
             };
             for (flags, look) in segments {
                 let segment = Segment { mapping: entry.mapping(), ..Segment::bare(FlowId(flow), *flags) };

@@ -145,7 +145,7 @@ impl Stateful {
         if fresh || entry.mappings == 0 {
             entry.mappings = entry.mappings.saturating_add(1);
         }
-        self.table.set(flow, Entry { state: State::Open, born: now, active: now, ..entry });
+        self.table.set(flow, Entry { state: State::Open, born: now, active: now, heard: [false; 2], ..entry });
         self.watch(flow);
         true
     }
@@ -211,6 +211,7 @@ impl Stateful {
             Eats::Nothing => false,
             Eats::ZeroByte => segment.keepalive && segment.payload == 0,
             Eats::OneByte => segment.keepalive && segment.payload > 0,
+            Eats::Every => segment.keepalive,
         }
     }
 
@@ -249,6 +250,7 @@ impl Stateful {
             self.open(now, direction, segment, out);
             return;
         }
+        entry.heard[usize::from(direction == Direction::Inbound)] |= segment.news() > 0;
         let closing = segment.flags.has(Flags::RST) || segment.flags.has(Flags::FIN);
         if closing || entry.state == State::Closing || self.counts(direction, segment) {
             entry.active = entry.active.max(now);

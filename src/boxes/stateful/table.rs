@@ -10,6 +10,8 @@ pub(super) struct Entry {
     pub(super) mappings: u16,
     pub(super) born: Instant,
     pub(super) active: Instant,
+    /// Whether the client has said anything, and the server.
+    pub(super) heard: [bool; 2],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +36,8 @@ impl State {
     }
 }
 
-const ABSENT: Entry = Entry { state: State::Absent, mappings: 0, born: Instant::ZERO, active: Instant::ZERO };
+const ABSENT: Entry =
+    Entry { state: State::Absent, mappings: 0, born: Instant::ZERO, active: Instant::ZERO, heard: [false; 2] };
 
 impl Entry {
     /// The translation in use.

@@ -157,6 +157,10 @@ fn haproxy_closes_the_clients_side_and_is_rid_of_the_servers_at_once() {
     let mut proxy = Named::opened("haproxy,timeout=2s");
     assert_eq!(proxy.passes_time(2.0), "< F. made, > F. made, > R. made");
     assert_eq!((proxy.keepalive(3.0, 0).as_str(), proxy.push(3.0).as_str()), ("< . made", "> R made"));
+    let mut proxy = Named::opened("haproxy,tunnel=2s");
+    assert_eq!((proxy.write(0.0).as_str(), proxy.passes_time(2.0).as_str()), ("> .", "< F. made, > R. made"));
+    let mut proxy = Named::opened("haproxy,tunnel=2s");
+    assert_eq!((proxy.push(0.0).as_str(), proxy.passes_time(2.0).as_str()), ("< .", "< F. made, > F. made, > R. made"));
     let mut proxy = Named::opened("haproxy,timeout=2s,ending=nolinger");
     assert_eq!(proxy.passes_time(2.0), "< F. made, < R. made, > R. made");
     let mut proxy = Named::opened("haproxy,timeout=2s,ending=silent-drop");

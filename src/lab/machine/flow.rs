@@ -137,10 +137,13 @@ impl Flow {
         Self { key, shifts: [0; 2], ports: Vec::new(), used: now, ways: [Way::default(); 2], opening: None }
     }
 
-    /// Whether this segment is a keepalive: it starts one before what its receiver expects, and brings nothing new.
+    /// Whether this segment is a keepalive: it starts one before what its receiver expects, and brings nothing new. Where
+    /// the box has swallowed data, or acknowledged them itself, it may also start one before what its sender has sent;
+    /// but with a byte in it, that would be those data once more.
     pub(super) fn is_keepalive(&self, direction: Direction, tcp: &Tcp) -> bool {
         let plain = tcp.flags & (flag::SYN | flag::FIN | flag::RST) == 0;
-        plain && tcp.payload.len() <= 1 && self.ways[index(direction)].passed == Some(tcp.sequence.wrapping_add(1))
+        let (way, next) = (&self.ways[index(direction)], Some(tcp.sequence.wrapping_add(1)));
+        plain && (way.passed == next && tcp.payload.len() <= 1 || way.sent == next && tcp.payload.is_empty())
     }
 
     /// A segment has come in, acknowledging data in the numbers of their sender.
@@ -304,6 +307,9 @@ mod tests {
         let mut flow = established();
         flow.arrived(Outbound, &segment(flag::ACK, 0, 5001, 10));
         assert_eq!((flow.sent(Outbound), flow.expected(Outbound)), (Some(10), Some(0)));
+        assert!(flow.is_keepalive(Outbound, &segment(flag::ACK, 9, 5001, 0)));
+        assert!(!flow.is_keepalive(Outbound, &segment(flag::ACK, 9, 5001, 1)), "the last byte once more");
+        assert!(!flow.is_keepalive(Outbound, &segment(flag::ACK, 8, 5001, 0)));
     }
 
     #[test]

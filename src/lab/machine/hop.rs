@@ -398,7 +398,11 @@ impl Numbers {
             Some(spoke) => {
                 let acknowledged = if spoke.has(flag::ACK) { spoke.acknowledgement } else { 0 };
                 let sent = flow.sent(direction.reverse()).unwrap_or(spoke.next_sequence());
-                (flow.expected(direction).unwrap_or(acknowledged), sent)
+                // A reset without ACK has the number that the segment asks for (RFC 9293 section 3.10.7.1). What was
+                // let through may be more: it has not arrived where a NAT gave it a port that the server does not know.
+                let bare = flags.has(Flags::RST) && !flags.has(Flags::ACK) && spoke.has(flag::ACK);
+                let expected = if bare { None } else { flow.expected(direction) };
+                (expected.unwrap_or(acknowledged), sent)
             }
             None => (flow.expected(direction).unwrap_or_default(), flow.sent(direction.reverse()).unwrap_or_default()),
         };

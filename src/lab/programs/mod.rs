@@ -82,7 +82,7 @@ impl Program {
             "haproxy" => Self::HaProxy(haproxy::HaProxy::of(spec, timeout()?)?),
             "nginx" => Self::Nginx(nginx::Http::of(timeout()?)?),
             "nginx-stream" => Self::NginxStream(nginx::Stream::of(timeout()?)?),
-            "stunnel" => Self::Stunnel(stunnel::Stunnel::of(timeout()?)?),
+            "stunnel" => Self::Stunnel(stunnel::Stunnel::of(spec, timeout()?)?),
             "passt" => {
                 passt::program()?;
                 Self::Passt

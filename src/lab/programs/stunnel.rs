@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::boxes::BoxSpec;
 use crate::lab::error::LabError;
 use crate::lab::namespace::Namespace;
 
@@ -25,17 +26,23 @@ const KEY: &str = "lab:00112233445566778899aabbccddeeff\n";
 /// Its settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::lab) struct Stunnel {
-    /// `TIMEOUTidle`, whole seconds.
-    timeout: Duration,
+    /// `TIMEOUTidle` of the one on the client's side, whole seconds.
+    client: Duration,
+    /// And of the one on the server's side.
+    server: Duration,
 }
 
 impl Stunnel {
-    /// With this timeout.
-    pub(super) fn of(timeout: Duration) -> Result<Self, LabError> {
-        if timeout.subsec_nanos() != 0 || timeout.is_zero() || timeout > LONGEST {
-            return Err(LabError::WholeSeconds { name: "stunnel", setting: "TIMEOUTidle", asked: timeout });
-        }
-        program().map(|_| Self { timeout })
+    /// The settings of `spec`.
+    pub(super) fn of(spec: &BoxSpec, timeout: Duration) -> Result<Self, LabError> {
+        let side = |name| match spec.duration(name).unwrap_or(timeout) {
+            asked if asked.subsec_nanos() != 0 || asked.is_zero() || asked > LONGEST => {
+                Err(LabError::WholeSeconds { name: "stunnel", setting: "TIMEOUTidle", asked })
+            }
+            asked => Ok(asked),
+        };
+        let (client, server) = (side("client")?, side("server")?);
+        program().map(|_| Self { client, server })
     }
 
     /// Starts it and waits until it listens.
@@ -50,8 +57,8 @@ impl Stunnel {
         let mut listening = Vec::new();
         for (number, (listen, server)) in (BETWEEN..).zip(around.listed()) {
             let between = SocketAddr::from((Ipv4Addr::LOCALHOST, number));
-            let mut service = |name: &str, client: &str, accept: SocketAddr, connect: SocketAddr| {
-                let idle = self.timeout.as_secs();
+            let mut service = |name: &str, client: &str, idle: Duration, accept: SocketAddr, connect: SocketAddr| {
+                let idle = idle.as_secs();
                 let _ = writeln!(
                     config,
                     "[{name}-{number}]\nclient = {client}\naccept = {}\nconnect = {}\nTIMEOUTidle = {idle}\n\
@@ -61,8 +68,8 @@ impl Stunnel {
                 );
                 listening.push(accept);
             };
-            service("near", "yes", listen, between);
-            service("far", "no", between, server);
+            service("near", "yes", self.client, listen, between);
+            service("far", "no", self.server, between, server);
         }
         let file = folder.write("stunnel.conf", &config)?;
         let mut command = Command::new(program()?);

@@ -1,11 +1,11 @@
-//! Building IP headers, and TCP segments without options.
+//! Building IP headers and TCP segments.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::checksum::Words;
 use super::{ETHERNET, IPV4, IPV6, TCP};
 
-/// A TCP segment to be built, without options and payload.
+/// A TCP segment to be built: its headers without options.
 #[derive(Clone, Copy, Debug)]
 pub struct Segment {
     /// In whose name; of the same family as `destination`.
@@ -93,16 +93,28 @@ impl Header {
     }
 }
 
+/// The room for options in a TCP header (RFC 9293 section 3.1: no more than 15 words in all).
+const OPTIONS: usize = 40;
+
 /// Makes `frame` this TCP segment. Where its addresses are of two families, `frame` stays empty.
 pub fn tcp(frame: &mut Vec<u8>, segment: &Segment) {
-    let mut header = [0; 20];
+    tcp_with(frame, segment, &[], &[]);
+}
+
+/// The same, with these options, of which as many as have room are taken and the last word is filled up with zeros, and
+/// this payload.
+pub fn tcp_with(frame: &mut Vec<u8>, segment: &Segment, options: &[u8], payload: &[u8]) {
+    let options = &options[..options.len().min(OPTIONS)];
+    let words = options.len().div_ceil(4);
+    let mut header = [0; 20 + OPTIONS];
     header[0..2].copy_from_slice(&segment.source.port().to_be_bytes());
     header[2..4].copy_from_slice(&segment.destination.port().to_be_bytes());
     header[4..8].copy_from_slice(&segment.sequence.to_be_bytes());
     header[8..12].copy_from_slice(&segment.acknowledgement.to_be_bytes());
-    header[12] = 5 << 4;
+    header[12] = (5 + words as u8) << 4;
     header[13] = segment.flags;
     header[14..16].copy_from_slice(&segment.window.to_be_bytes());
+    header[20..20 + options.len()].copy_from_slice(options);
     let ip = Header {
         source: segment.source.ip(),
         destination: segment.destination.ip(),
@@ -112,5 +124,5 @@ pub fn tcp(frame: &mut Vec<u8>, segment: &Segment) {
         id: segment.id,
         dont_fragment: segment.dont_fragment,
     };
-    ip.around(frame, &[&header], 16);
+    ip.around(frame, &[&header[..20 + 4 * words], payload], 16);
 }

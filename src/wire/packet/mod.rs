@@ -23,7 +23,7 @@ mod tests;
 use std::net::IpAddr;
 use std::ops::Range;
 
-pub use build::{Segment, tcp};
+pub use build::{Segment, tcp, tcp_with};
 pub use icmp::{Refusal, echo_reply, may_be_refused, time_exceeded, unreachable};
 pub use quote::Quote;
 pub use read::read;

@@ -217,6 +217,37 @@ fn a_datagram_without_checksum_keeps_none() {
 }
 
 #[test]
+fn options_and_payload_of_a_segment_that_is_built_are_read_back() {
+    for v4 in FAMILIES {
+        for payload in [&b""[..], b"x", b"four"] {
+            let segment = Segment {
+                source: socket(v4, 1, 40_000),
+                destination: socket(v4, 2, 7133),
+                sequence: 0xffff_fff0,
+                acknowledgement: 0x0102_0304,
+                flags: flag::ACK,
+                window: 1000,
+                ttl: 64,
+                tos: 0,
+                id: 0,
+                dont_fragment: true,
+            };
+            let mut bytes = Vec::new();
+            // An option that does not fill its last word, and more options than there is room for.
+            tcp_with(&mut bytes, &segment, &OPTIONS[1..12], payload);
+            let built = packet(&bytes);
+            let read = built.tcp().unwrap();
+            assert_eq!((read.header, &bytes[read.payload.clone()]), (32, payload));
+            assert_eq!(built.timestamps_at(&bytes), Some(read.payload.start - 11));
+            assert!(right(&bytes));
+            tcp_with(&mut bytes, &segment, &[1; 60], payload);
+            assert_eq!(packet(&bytes).tcp().unwrap().header, 60);
+            assert!(right(&bytes));
+        }
+    }
+}
+
+#[test]
 fn a_segment_that_is_built_is_read_back() {
     for v4 in FAMILIES {
         let segment = Segment {

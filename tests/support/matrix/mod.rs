@@ -1,10 +1,11 @@
 //! The matrix: what a connection sees through each box, for each thing that an end may do after a silence. Row
-//! definitions, words and the file are in here, as plain data; who fills the cells, in virtual time or on real packets,
-//! is not its business.
+//! definitions, words, the file and the recipe are in here; who fills the cells, in virtual time (tests/matrix.rs) or on
+//! real packets (tests/lab_matrix), is a [`Rig`].
 //!
 //! How a cell is measured. Everything is relative to T ([`T`], the timeout of every box). A connection is opened, each
-//! cell with one of its own, and a path of its own where the row has a crowd. The crowd opens one connection after the
-//! other, the first after T/4 and each [`CROWD_SPACING`] after the one before, and stays silent. Then:
+//! cell with one of its own, and a path of its own where connections of the row tell on each other ([`Row::apart`]). The
+//! crowd opens one connection after the other, the first after T/4 and each [`CROWD_SPACING`] after the one before, and
+//! stays silent. Then:
 //!
 //! - [`Column::Unasked`]: 1.5 T later, what has each end seen by itself?
 //! - an action: 1.5 T after the opening it is done, and 1 s ([`LOOK`]) later each end is asked what it has seen since.
@@ -16,12 +17,14 @@
 //!
 //! The ends are plain applications on kernels of Linux, which ask for ICMP errors (`IP_RECVERR`) and keep their sockets
 //! when the other end closes.
-#![allow(dead_code, reason = "each test file uses the part that it needs")]
+#![allow(dead_code, unused_imports, reason = "each test file uses the part that it needs")]
 
+mod recipe;
 mod rows;
 mod table;
 mod words;
 
+pub(crate) use recipe::{Rig, measure, word};
 pub(crate) use rows::{Row, rows};
 pub(crate) use table::{Table, committed, path};
 pub(crate) use words::{Cell, Then, Word};

@@ -11,6 +11,8 @@ pub(crate) struct Row {
     pub(crate) crowd: u32,
     /// What is asked.
     pub(crate) columns: &'static [Column],
+    /// What the box does to a connection depends on the others: each cell needs a path of its own.
+    pub(crate) apart: bool,
 }
 
 impl Row {
@@ -22,15 +24,20 @@ impl Row {
 }
 
 const fn one(boxes: &'static [&'static str]) -> Row {
-    Row { boxes, crowd: 0, columns: FORGETTING }
+    Row { boxes, crowd: 0, columns: FORGETTING, apart: false }
 }
 
 const fn crowded(boxes: &'static [&'static str], crowd: u32) -> Row {
-    Row { boxes, crowd, columns: FORGETTING }
+    Row { boxes, crowd, columns: FORGETTING, apart: true }
 }
 
 const fn injector(boxes: &'static [&'static str]) -> Row {
-    Row { boxes, crowd: 0, columns: INJECTING }
+    Row { boxes, crowd: 0, columns: INJECTING, apart: false }
+}
+
+/// An injector that punishes the two hosts for a while.
+const fn punishing(boxes: &'static [&'static str]) -> Row {
+    Row { apart: true, ..injector(boxes) }
 }
 
 /// Every row, in the order of the catalogue: the kernel's boxes, programs, machines, injectors.
@@ -59,7 +66,9 @@ const ROWS: &[Row] = &[
     one(&["haproxy,timeout=2s,ending=silent-drop"]),
     one(&["nginx,timeout=2s"]),
     one(&["nginx-stream,timeout=2s"]),
-    one(&["stunnel,timeout=2s"]),
+    // Where both of its timeouts are the same it is a race, and each of these two comes out, or a reset at both ends.
+    one(&["stunnel,client=2s,server=1h"]),
+    one(&["stunnel,client=1h,server=2s"]),
     one(&["passt"]),
     one(&["reviving-firewall,timeout=2s"]),
     one(&["reviving-nat,timeout=2s"]),
@@ -85,7 +94,7 @@ const ROWS: &[Row] = &[
     crowded(&["evicting,timeout=1h,table=8"], 7),
     crowded(&["evicting,timeout=1h,table=8"], 8),
     // With ten connections half of 4 s is left.
-    one(&["shrinking,timeout=4s,from=2,to=18"]),
+    crowded(&["shrinking,timeout=4s,from=2,to=18"], 0),
     crowded(&["shrinking,timeout=4s,from=2,to=18"], 9),
     // All connections of a row meet the same kind of box, for the hash is the box's own affair.
     one(&["mixture,first=2s,second=1h,share=100%"]),
@@ -95,11 +104,11 @@ const ROWS: &[Row] = &[
     one(&["sequence-nat,timeout=2s"]),
     crowded(&["quota-nat,timeout=2s,ports=4"], 8),
     injector(&["injector-2006,penalty=0s"]),
-    injector(&["injector-2006"]),
+    punishing(&["injector-2006"]),
     injector(&["injector-type-1"]),
     injector(&["injector-type-1,place=in-path"]),
-    injector(&["injector-type-2"]),
-    injector(&["injector-type-2,place=in-path"]),
+    punishing(&["injector-type-2"]),
+    punishing(&["injector-type-2,place=in-path"]),
     injector(&["injector-equal"]),
     injector(&["injector-equal,place=in-path"]),
     injector(&["injector-copy-ttl"]),

@@ -25,7 +25,7 @@ use rig::{Ground, Real};
 use support::harness::{self, Job};
 
 /// Rows at a time. They wait most of their time; what they have in common is the building of labs.
-const AT_A_TIME: usize = 12;
+const AT_A_TIME: usize = 16;
 
 /// The lab of a row, or of one of its cells.
 fn lab(row: &Row, cell: Option<Column>) -> Lab {

@@ -44,6 +44,8 @@ const LEGEND: &str = "\
 # heard          data
 # acked          what it sent itself, data or keepalive, was acknowledged
 # -              nothing
+#
+# Two stunnels with the same timeout race each other: then it is either of the rows here, or a reset at both ends.
 ";
 
 impl Table {

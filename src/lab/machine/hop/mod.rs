@@ -6,21 +6,21 @@
 //! not limited, unlike Linux (`net.ipv4.icmp_ratelimit`, one a second for each destination): where an answer is missing
 //! here, it was lost.
 
+mod numbers;
+mod plain;
+
 use std::net::{IpAddr, SocketAddr};
 
-use super::flow::{Flow, Flows, Key};
-use super::nat::{Outside, Owner, Ports, ping};
+use numbers::Numbers;
+
+use super::flow::{Flows, Key};
+use super::nat::Ports;
 use super::outlet::Outlet;
 use super::stage::HopAddress;
 use super::{instant, local};
-use crate::boxes::{
-    Acknowledges, Act, Direction, Edit, Emission, Emit, Flags, FlowId, IpId, Look, Middlebox, Segment, Unreachable,
-};
+use crate::boxes::{Act, Direction, Edit, Emission, Emit, Flags, FlowId, IpId, Look, Middlebox, Segment, Unreachable};
 use crate::time::Instant;
-use crate::wire::packet::{self, Frame, ICMP, ICMPV6, Icmp, Packet, Refusal, TCP, Tcp, Transport, UDP, flag};
-
-/// The window of a FIN or an acknowledgement where none has been seen yet.
-const WINDOW: u16 = 1024;
+use crate::wire::packet::{self, Frame, Packet, Refusal, Tcp, Transport};
 
 /// A box at work.
 pub(super) struct Hop {
@@ -272,153 +272,6 @@ impl Hop {
         };
         let back = handled.direction.reverse();
         out.make(back, |frame| packet::unreachable(frame, from, &handled.frame, &handled.packet, why));
-    }
-
-    /// Anything but TCP, for somebody else; through a NAT only from inside.
-    fn outward(&mut self, now: u64, mut handled: Handled, out: &mut Outlet) {
-        if self.expires(&handled, out) {
-            return out.recycle(handled.frame);
-        }
-        if !self.translate_outward(now, &mut handled) {
-            return Self::not_forwarded(handled.frame, out);
-        }
-        Self::pass(handled, out);
-    }
-
-    fn pass(mut handled: Handled, out: &mut Outlet) {
-        let ttl = handled.packet.ttl - 1;
-        handled.packet.set_ttl(&mut handled.frame, ttl);
-        out.leave(handled.direction, handled.frame);
-    }
-
-    /// Says whether it may go on.
-    fn translate_outward(&mut self, now: u64, Handled { frame, packet, .. }: &mut Handled) -> bool {
-        let Some(ports) = &mut self.ports else { return true };
-        let Some(address) = self.right.of_family(packet.is_v4()) else { return false };
-        let plain = match packet.transport {
-            Transport::Udp { source, destination } => (UDP, source, destination),
-            Transport::Icmp(Icmp::EchoRequest { identifier }) => (ICMP, identifier, 0),
-            Transport::Icmp(Icmp::Error) => {
-                let Some(mut quote) = packet.quote(frame) else { return false };
-                // About something that was let in, which the sender of the error knows by its own address.
-                let inside = SocketAddr::new(quote.destination, quote.destination_port);
-                let remote = SocketAddr::new(quote.source, quote.source_port);
-                let port = if quote.protocol == TCP {
-                    let flow = self.flows.find(&Key { inside, outside: remote });
-                    flow.and_then(|id| self.flows.get(id)?.ports.last().map(|(_, port)| *port))
-                } else {
-                    ports.known_plain(quote.protocol, inside, remote)
-                };
-                let Some(port) = port else { return false };
-                packet.set_quoted_destination(frame, &mut quote, address, port);
-                packet.set_source(frame, address);
-                return true;
-            }
-            // Fragments and other protocols are nobody's to edit.
-            _ => return true,
-        };
-        let (protocol, port, remote_port) = plain;
-        let inside = SocketAddr::new(packet.source, port);
-        let remote = SocketAddr::new(packet.destination, remote_port);
-        let Some(port) = ports.of_plain(protocol, inside, remote, now) else { return false };
-        packet.set_source(frame, address);
-        packet.set_source_port(frame, port);
-        true
-    }
-
-    /// A packet for a NAT's outside address.
-    fn inward(&mut self, now: u64, mut handled: Handled, out: &mut Outlet) {
-        let Handled { frame, packet, .. } = &handled;
-        let Some(ports) = &self.ports else { return };
-        let mut quote = None;
-        let (protocol, port, remote) = match packet.transport {
-            Transport::Tcp(Tcp { source, destination, .. }) => {
-                (TCP, destination, SocketAddr::new(packet.source, source))
-            }
-            Transport::Udp { source, destination } => (UDP, destination, SocketAddr::new(packet.source, source)),
-            Transport::Icmp(Icmp::EchoReply { identifier }) => (ICMP, identifier, ping(packet.source, 0)),
-            Transport::Icmp(Icmp::Error) => {
-                quote = packet.quote(frame);
-                match &quote {
-                    Some(quote) => {
-                        let protocol = if quote.protocol == ICMPV6 { ICMP } else { quote.protocol };
-                        let remote = SocketAddr::new(quote.destination, quote.destination_port);
-                        (protocol, quote.source_port, remote)
-                    }
-                    None => return Self::not_forwarded(handled.frame, out),
-                }
-            }
-            _ => {
-                local::answer(packet, frame, handled.direction, out);
-                return out.recycle(handled.frame);
-            }
-        };
-        let inside = match ports.owner(&Outside { protocol, port, remote }) {
-            Some(Owner::Tcp(id, mapping)) if quote.is_none() => {
-                return self.segment(now, handled, Some((id, mapping)), out);
-            }
-            Some(Owner::Tcp(id, _)) => self.flows.get(id).map(|flow| flow.key.inside),
-            Some(Owner::Plain(inside)) => Some(inside),
-            None => None,
-        };
-        let Some(inside) = inside else {
-            local::answer(packet, frame, handled.direction, out);
-            return out.recycle(handled.frame);
-        };
-        if self.expires(&handled, out) {
-            return out.recycle(handled.frame);
-        }
-        let Handled { frame, packet, .. } = &mut handled;
-        packet.set_destination(frame, inside.ip());
-        match &mut quote {
-            Some(quote) => packet.set_quoted_source(frame, quote, inside.ip(), inside.port()),
-            None => packet.set_destination_port(frame, inside.port()),
-        }
-        Self::pass(handled, out);
-    }
-}
-
-/// The numbers of a segment that the box makes.
-struct Numbers {
-    sequence: u32,
-    acknowledgement: u32,
-    window: u16,
-}
-
-impl Numbers {
-    /// What fits the receiver at the end of `direction`: it starts at what that one expects next, and acknowledges what
-    /// that one has sent. Where the flow is not known well enough, the segment from the receiver says it, if there is one.
-    fn of(flow: &Flow, emission: &Emission, look: Look, handled: Option<&Handled>) -> Self {
-        let (direction, flags) = (emission.direction, emission.segment.flags);
-        let model = handled.and_then(|handled| handled.packet.tcp());
-        let spoke = handled.filter(|handled| handled.direction == direction.reverse()).and_then(|h| h.packet.tcp());
-        let (base, sent) = match spoke {
-            // An opening SYN: there is no connection yet, whatever was on this port before.
-            Some(syn) if syn.has(flag::SYN) && !syn.has(flag::ACK) => (0, syn.next_sequence()),
-            Some(spoke) => {
-                let acknowledged = if spoke.has(flag::ACK) { spoke.acknowledgement } else { 0 };
-                let sent = flow.sent(direction.reverse()).unwrap_or(spoke.next_sequence());
-                // A reset without ACK has the number that the segment asks for (RFC 9293 section 3.10.7.1). What was
-                // let through may be more: it has not arrived where a NAT gave it a port that the server does not know.
-                let bare = flags.has(Flags::RST) && !flags.has(Flags::ACK) && spoke.has(flag::ACK);
-                let expected = if bare { None } else { flow.expected(direction) };
-                (expected.unwrap_or(acknowledged), sent)
-            }
-            None => (flow.expected(direction).unwrap_or_default(), flow.sent(direction.reverse()).unwrap_or_default()),
-        };
-        let acknowledgement = match look.acknowledges {
-            Acknowledges::Everything => sent,
-            Acknowledges::Mirrored => model.map_or(0, |model| model.sequence),
-            Acknowledges::Zero => 0,
-        };
-        let window = match model {
-            Some(model) if look.mirrors_window => model.window,
-            // With a window of 0 the receiver could not say any more that it should be reset: what is no reset keeps
-            // the window that was announced last.
-            _ if look.window == 0 && !flags.has(Flags::RST) => flow.window(direction).unwrap_or(WINDOW),
-            _ => look.window,
-        };
-        Self { sequence: base.wrapping_add(look.ahead), acknowledgement, window }
     }
 }
 

@@ -8,10 +8,16 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
+use std::time::Duration;
 
-use idlescope::lab::{Host, Lab};
+use idlescope::lab::{Host, Lab, LabSpec};
 use idlescope::wire::packet::{self, Frame, Packet, Segment, Tcp, flag};
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::matrix::{Action, Rig, Row};
+use crate::rig::{Ground, Real};
+use crate::support::clock;
+use crate::support::talk::SOON;
 
 /// A frame of a veth without offload, and some more.
 const LONGEST: usize = 65_536;
@@ -28,6 +34,18 @@ struct View {
     frames: Socket,
     bytes: Vec<u8>,
     lines: BTreeMap<u16, Line>,
+}
+
+/// All frames that the client sends and gets from now on.
+fn every_frame(lab: &Lab) -> Socket {
+    let open = || -> io::Result<_> {
+        // A packet socket has its protocol in network byte order (packet(7)).
+        let everything = Protocol::from(i32::from((libc::ETH_P_ALL as u16).to_be()));
+        let frames = Socket::new(Domain::PACKET, Type::RAW, Some(everything))?;
+        frames.set_nonblocking(true)?;
+        Ok(frames)
+    };
+    lab.run_in(Host::Client, open).join().unwrap().unwrap()
 }
 
 /// What is known of a connection, by the client's port.
@@ -51,16 +69,10 @@ struct Line {
 impl Client {
     /// Watches the client from now on.
     pub(crate) fn watch(lab: &Lab) -> Self {
-        let open = || -> io::Result<_> {
-            // A packet socket has its protocol in network byte order (packet(7)).
-            let everything = Protocol::from(i32::from((libc::ETH_P_ALL as u16).to_be()));
-            let frames = Socket::new(Domain::PACKET, Type::RAW, Some(everything))?;
-            frames.set_nonblocking(true)?;
-            // Whatever is sent here begins with an IP header (raw(7)).
-            let raw = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW)))?;
-            Ok((frames, raw))
-        };
-        let (frames, raw) = lab.run_in(Host::Client, open).join().unwrap().unwrap();
+        let frames = every_frame(lab);
+        // Whatever is sent here begins with an IP header (raw(7)).
+        let open = || Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW)));
+        let raw = lab.run_in(Host::Client, open).join().unwrap().unwrap();
         let view = Mutex::new(View { frames, bytes: vec![0; LONGEST], lines: BTreeMap::new() });
         Self { address: lab.address(Host::Client), raw, view }
     }
@@ -164,4 +176,44 @@ impl Line {
 
 fn field(frame: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(frame[at..at + 4].try_into().unwrap())
+}
+
+pub(crate) fn a_crafted_keepalive_is_the_one_that_the_kernel_sends() {
+    const PLAIN: Row = Row { boxes: &["router"], crowd: 0, columns: &[], apart: false };
+    let lab = Lab::build(&LabSpec::default()).unwrap();
+    let ground = Ground::new(&lab, &PLAIN);
+    let mut rig = Real::open(&ground);
+    let mut frames = every_frame(&lab);
+    rig.client.keep_alive(Duration::from_secs(1));
+    let mut sent = Vec::new();
+    // The kernel's timers are late, never early.
+    let kernels = clock::wait_until(SOON, || {
+        sent.extend(bare_from_client(&mut frames, &lab));
+        !sent.is_empty()
+    });
+    assert!(kernels, "the kernel sends a keepalive after a second");
+    rig.act(Action::Keepalive);
+    sent.extend(bare_from_client(&mut frames, &lab));
+    let [kernels, crafted] = &mut sent[..] else { panic!("{sent:?}") };
+    for frame in [&mut *kernels, crafted] {
+        assert_eq!(frame[54..58], [1, 1, 8, 10], "timestamps were negotiated");
+        // What differs from one segment to the next: identification, timestamps, and the checksums over those.
+        for changing in [18..20, 24..26, 50..52, 58..66] {
+            frame[changing].fill(0);
+        }
+    }
+    assert_eq!(kernels, crafted);
+}
+
+/// The bare segments that the client has sent since this was asked last.
+fn bare_from_client(frames: &mut Socket, lab: &Lab) -> Vec<Vec<u8>> {
+    let (mut bytes, mut found) = (vec![0; LONGEST], Vec::new());
+    while let Ok(length) = frames.read(&mut bytes) {
+        let Frame::Packet(packet) = packet::read(&bytes[..length]) else { continue };
+        let bare = packet.tcp().is_some_and(|tcp| tcp.payload.is_empty());
+        if bare && packet.source == lab.address(Host::Client) {
+            found.push(bytes[..length].to_vec());
+        }
+    }
+    found
 }

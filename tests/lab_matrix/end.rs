@@ -2,9 +2,11 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use idlescope::io::tcp_info::TcpInfo;
 use idlescope::sim::bench::Seen;
+use socket2::{SockRef, TcpKeepalive};
 
 use crate::sys;
 
@@ -34,6 +36,11 @@ impl End {
     /// The port of this end.
     pub(crate) fn port(&self) -> u16 {
         self.socket.local_addr().unwrap().port()
+    }
+
+    /// Has the kernel send keepalives when the connection has been silent for so long, of which it knows whole seconds.
+    pub(crate) fn keep_alive(&self, after: Duration) {
+        SockRef::from(&self.socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(after)).unwrap();
     }
 
     /// Writes something, where that is possible.

@@ -78,6 +78,8 @@ fn compare(row: &'static Row) {
 
 fn main() -> ExitCode {
     idlescope::io::raise_file_limit();
-    let tests = rows().iter().map(|row| (row.name(), Box::new(move || compare(row)) as Job)).collect();
+    let mut tests: Vec<_> = rows().iter().map(|row| (row.name(), Box::new(move || compare(row)) as Job)).collect();
+    let crafted = crafted::a_crafted_keepalive_is_the_one_that_the_kernel_sends;
+    tests.push(("crafted::a_crafted_keepalive_is_the_one_that_the_kernel_sends".to_owned(), Box::new(crafted)));
     harness::run_jobs(tests, &[], AT_A_TIME)
 }

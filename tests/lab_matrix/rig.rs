@@ -103,7 +103,7 @@ fn hear_head(mut end: &TcpStream) {
 pub(crate) struct Real<'a> {
     ground: &'a Ground<'a>,
     opened: Instant,
-    client: End,
+    pub(crate) client: End,
     server: End,
     /// Bare acknowledgements that had come when a keepalive was sent last.
     asked: Option<u32>,

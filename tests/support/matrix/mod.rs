@@ -1,6 +1,6 @@
 //! The matrix: what a connection sees through each box, for each thing that an end may do after a silence. Row
-//! definitions, words, the file and the recipe are in here; who fills the cells, in virtual time (tests/matrix.rs) or on
-//! real packets (tests/lab_matrix), is a [`Rig`].
+//! definitions, words, the file and the recipe are in here; who fills the cells, in virtual time (`tests/matrix.rs`) or on
+//! real packets (`tests/lab_matrix`), is a [`Rig`].
 //!
 //! How a cell is measured. Everything is relative to T ([`T`], the timeout of every box). A connection is opened, each
 //! cell with one of its own, and a path of its own where connections of the row tell on each other ([`Row::apart`]). The

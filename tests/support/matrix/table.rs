@@ -25,7 +25,7 @@ pub(crate) struct Table {
 
 const LEGEND: &str = "\
 # What a connection sees through each box. Made by `UPDATE_TABLE=1 cargo test --release --test matrix` in virtual time, and
-# compared with real packets where the box is real in the lab. How each cell is measured: tests/support/matrix/mod.rs.
+# compared cell by cell with real packets by tests/lab_matrix. How each cell is measured: tests/support/matrix/mod.rs.
 #
 # T, the timeout of every box, is 2 s.
 # unasked        nothing is sent for 1.5 T: what the client / what the server has seen by itself

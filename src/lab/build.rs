@@ -1,11 +1,12 @@
 //! Building a lab: namespaces, cables, addresses, routes, and then what stands on each hop.
 
 use super::Lab;
-use super::cable::{self, End, Mac};
+use super::address::{self, Address, Mac, Side};
+use super::cable::{self, End};
 use super::capture::Sniffer;
 use super::error::LabError;
 use super::layout::StagePlan;
-use super::layout::{Address, Layout, Part, Side};
+use super::layout::{Layout, Part};
 use super::machine::{self, Capture, Face, Forwarder, HopAddress, Stage};
 use super::namespace::Namespace;
 use super::permit;
@@ -156,8 +157,8 @@ impl Lab {
             let [near, middle, far] = &self.namespaces[cable..cable + 3] else { continue };
             let face =
                 |interface, cable, beyond, side| Face { interface, neighbour: self.end(cable, beyond, side).mac };
-            let left = face(cable::LEFT, cable, near, Side::Right);
-            let right = face(cable::RIGHT, cable + 1, far, Side::Left);
+            let left = face(address::LEFT, cable, near, Side::Right);
+            let right = face(address::RIGHT, cable + 1, far, Side::Left);
             let stages = stages.iter().map(|stage| self.stage(stage)).collect::<Result<_, _>>()?;
             let capture = self.spec.capture.as_ref().map(|folder| Capture { folder: folder.clone(), first: *place });
             forwarders.push(Forwarder::start(middle, left, right, stages, capture.as_ref())?);
@@ -197,7 +198,7 @@ impl Lab {
             _ => None,
         };
         // The end on a place's right is the left end of its cable.
-        End { interface: interface(place, side), mac: cable::mac(cable as u8, side.other()), address }
+        End { interface: interface(place, side), mac: address::mac(cable as u8, side.other()), address }
     }
 
     /// Puts on each hop what stands there.
@@ -242,10 +243,10 @@ impl Lab {
 /// The name of a place's interface on one side.
 const fn interface(place: Place, side: Side) -> &'static str {
     match (place, side) {
-        (Place::Host(Host::Client | Host::Server), _) => cable::ETH0,
-        (Place::Host(Host::Hop(_)), Side::Left) => cable::TO_CLIENT,
-        (Place::Host(Host::Hop(_)), Side::Right) => cable::TO_SERVER,
-        (Place::Forwarder(_), Side::Left) => cable::LEFT,
-        (Place::Forwarder(_), Side::Right) => cable::RIGHT,
+        (Place::Host(Host::Client | Host::Server), _) => address::ETH0,
+        (Place::Host(Host::Hop(_)), Side::Left) => address::TO_CLIENT,
+        (Place::Host(Host::Hop(_)), Side::Right) => address::TO_SERVER,
+        (Place::Forwarder(_), Side::Left) => address::LEFT,
+        (Place::Forwarder(_), Side::Right) => address::RIGHT,
     }
 }

@@ -8,25 +8,10 @@ use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute};
 use rtnetlink::packet_route::route::RouteScope;
 use rtnetlink::{Error, Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
+use super::address::{Address, Mac, NOBODY, PREFIX_V4, PREFIX_V6};
 use super::error::LabError;
-use super::layout::{Address, PREFIX_V4, PREFIX_V6, Route, Side};
+use super::layout::Route;
 use super::namespace::Namespace;
-
-/// A hardware address.
-pub(super) type Mac = [u8; 6];
-/// A hardware address that nobody has: locally administered, unicast.
-pub(super) const NOBODY: Mac = [0x02, 0, 0, 0, 0, 0x01];
-
-/// The interface of client and server.
-pub(super) const ETH0: &str = "eth0";
-/// A hop's interface on the client's side.
-pub(super) const TO_CLIENT: &str = "to-client";
-/// A hop's interface on the server's side.
-pub(super) const TO_SERVER: &str = "to-server";
-/// A forwarder's interface on the client's side.
-pub(super) const LEFT: &str = "left";
-/// A forwarder's interface on the server's side.
-pub(super) const RIGHT: &str = "right";
 
 /// One end of a cable.
 #[derive(Clone, Copy, Debug)]
@@ -37,12 +22,6 @@ pub(super) struct End {
     pub(super) mac: Mac,
     /// Its own addresses; `None`: it has none, somebody reads and writes its frames.
     pub(super) address: Option<Address>,
-}
-
-/// The hardware address of the end of a cable on one of its sides, as the cables are counted from the client: locally
-/// administered, and easy to tell apart in a capture.
-pub(super) const fn mac(cable: u8, side: Side) -> Mac {
-    [0x02, 0x77, 0, 0, cable, side as u8 + 1]
 }
 
 /// Lays a cable between two namespaces, gives both ends their addresses and switches them on.

@@ -3,18 +3,14 @@
 //! Pure: nothing is built here. Hops are counted from the client's side; a hop of the kernel or of a program has a
 //! namespace of its own, neighbouring state machines and links share one, a [`Part::Forwarder`].
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::boxes::{BoxSpec, Chain, LinkSpec, Node};
 
+use super::address::{Address, Side};
 use super::error::LabError;
 use super::real::Real;
 use super::spec::{Host, Place};
-
-/// All networks of the lab are this long in IPv4,
-pub(super) const PREFIX_V4: u8 = 24;
-/// and this long in IPv6.
-pub(super) const PREFIX_V6: u8 = 64;
 
 /// The network of the client.
 const CLIENT_NETWORK: u8 = 1;
@@ -24,22 +20,6 @@ const SERVER_NETWORK: u8 = 2;
 const FIRST_BETWEEN: u8 = 3;
 /// Networks are numbered in an octet of their addresses, and hops in a byte.
 const MOST_HOPS: usize = 250;
-
-/// An interface's own addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Address {
-    /// In 10.77.0.0/16.
-    pub(super) v4: Ipv4Addr,
-    /// In a unique local network (RFC 4193) whose number spells the name, in a lab that has IPv6.
-    pub(super) v6: Option<Ipv6Addr>,
-}
-
-impl Address {
-    /// All of them.
-    pub(super) fn all(self) -> impl Iterator<Item = IpAddr> {
-        [Some(IpAddr::V4(self.v4)), self.v6.map(IpAddr::V6)].into_iter().flatten()
-    }
-}
 
 /// What stands between client and server, each with a namespace of its own.
 #[derive(Debug)]
@@ -85,25 +65,6 @@ pub(super) enum Route {
     Through(Address, Address),
     /// A network that begins right behind the interface on this side.
     Direct(Address, Side),
-}
-
-/// Which way from a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    /// Towards the client.
-    Left,
-    /// Towards the server.
-    Right,
-}
-
-impl Side {
-    /// The other way.
-    pub(super) const fn other(self) -> Self {
-        match self {
-            Self::Left => Self::Right,
-            Self::Right => Self::Left,
-        }
-    }
 }
 
 /// A chain laid out.

@@ -32,6 +32,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod address;
 mod build;
 mod cable;
 mod capture;
@@ -63,8 +64,9 @@ pub use permit::{allowed, prepare};
 pub use process::{Process, find};
 pub use spec::{Host, LabSpec, Place};
 
+use address::{Address, Side};
 use capture::Sniffer;
-use layout::{Address, Layout, Part, Side};
+use layout::{Layout, Part};
 use machine::Forwarder;
 use namespace::Namespace;
 use programs::Running;

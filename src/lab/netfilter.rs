@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::boxes::BoxSpec;
 
-use super::cable::{TO_CLIENT, TO_SERVER};
+use super::address::{TO_CLIENT, TO_SERVER};
 use super::error::LabError;
 use super::namespace::Namespace;
 use super::process;

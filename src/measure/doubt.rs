@@ -1,8 +1,8 @@
 //! Reasons not to believe a result: each says what was seen, why it matters, and what to try.
 
+use super::context::Context;
 use super::estimate::Estimate;
 use super::findings::{Doubt, SpeakerFindings, Step};
-use super::judge::Context;
 use crate::model::{Cause, Experiment, FirstSpeaker, HoldRecord, Outcome};
 use crate::time::Duration;
 

@@ -1,68 +1,13 @@
 //! From decided holds to findings. Judgements can always be computed again from the facts.
 
+use super::context::Context;
 use super::doubt;
 use super::estimate::{self, Blur};
 use super::evidence::{self, Sample, samples};
-use super::findings::{Doubt, Findings, SpeakerFindings, Step, Verdict};
+use super::findings::{Findings, SpeakerFindings, Step, Verdict};
 use super::recommend;
 use crate::model::{Cause, Experiment, FirstSpeaker, HoldRecord, Outcome};
-use crate::time::{Duration, Instant};
-
-/// What the records alone do not say.
-#[derive(Clone, Debug)]
-pub struct Context {
-    /// Who spoke first on the ladder.
-    pub speaker: FirstSpeaker,
-    /// Whether a reflector answered.
-    pub reflector: bool,
-    /// Median round-trip time of the handshakes.
-    pub rtt: Option<Duration>,
-    /// Retransmission timeout on this path.
-    pub rto: Duration,
-    /// Share of packets lost, each way.
-    pub loss: f64,
-    /// Share of beats that came late.
-    pub late_share: f64,
-    /// Starts of connections that are still open, seconds of run time.
-    pub open: Vec<f64>,
-    /// Ages at which control connections ended although they talked, seconds.
-    pub control_ages: Vec<f64>,
-    /// Verdicts of an earlier, interrupted run.
-    pub earlier: Vec<Sample>,
-    /// What happened during the run.
-    pub doubts: Vec<Doubt>,
-    /// Set where the run ended without an answer.
-    pub verdict: Option<Verdict>,
-    /// When the answer stood.
-    pub decided_at: Instant,
-}
-
-impl Context {
-    /// For records read back from a file: everything that is not in them is unknown.
-    pub fn of_records(records: &[HoldRecord]) -> Self {
-        let mut rtts: Vec<Duration> = records.iter().filter_map(|r| r.rtt).collect();
-        rtts.sort();
-        let rtt = rtts.get(rtts.len() / 2).copied();
-        let server = records
-            .iter()
-            .any(|r| r.experiment == Experiment::Ladder && r.first_speaker == FirstSpeaker::Server && !r.unasked);
-        let ends = |r: &&HoldRecord| r.experiment == Experiment::Control && r.ended_after.is_some();
-        Self {
-            speaker: if server { FirstSpeaker::Server } else { FirstSpeaker::Client },
-            reflector: server,
-            rtt,
-            rto: rtt.unwrap_or_default() + Duration::from_millis(200),
-            loss: 0.0,
-            late_share: 0.0,
-            open: Vec::new(),
-            control_ages: records.iter().filter(ends).map(|r| r.silence.as_secs_f64()).collect(),
-            earlier: Vec::new(),
-            doubts: Vec::new(),
-            verdict: None,
-            decided_at: records.iter().map(|r| r.silent_since + r.silence).max().unwrap_or_default(),
-        }
-    }
-}
+use crate::time::Duration;
 
 /// Judges the records of one run, target and address.
 pub fn judge(records: &[HoldRecord], context: &Context) -> Findings {

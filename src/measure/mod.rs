@@ -7,6 +7,7 @@
 //! - [`findings`]: what was found, in the shape that the report and the summary CSV need;
 //! - [`recommend`]: what to deploy, from one run or from many.
 
+mod context;
 mod doubt;
 pub mod ends;
 pub mod estimate;
@@ -18,6 +19,7 @@ pub mod planner;
 pub mod posterior;
 pub mod recommend;
 
+pub use context::Context;
 pub use findings::{Doubt, Findings, Progress, Recommendation, SpeakerFindings, Step, Verdict};
 pub use plan::{Cost, Plan, PlanError, Request, Rung};
 pub use planner::{Planner, Strategy};

@@ -1,7 +1,6 @@
 //! What values make sense, alone and together.
 
-use super::text::refuse;
-use super::{BoxError, Entry, Kind, Parameter, Value};
+use super::{BoxError, Entry, Kind, Parameter, Value, refuse};
 
 /// Parameters that may be zero.
 const MAY_BE_ZERO: &[&str] = &["penalty", "phase"];

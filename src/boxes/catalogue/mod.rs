@@ -114,6 +114,10 @@ pub struct BoxError {
     message: String,
 }
 
+fn refuse(entry: &Entry, why: &str) -> BoxError {
+    BoxError { message: format!("box `{}`: {why}", entry.name) }
+}
+
 /// Every kind of box, in the order of the documentation: those of the kernel, programs, machines, injectors.
 pub fn entries() -> &'static [Entry] {
     static ALL: LazyLock<Vec<Entry>> =

@@ -1,6 +1,6 @@
 //! Reading a box as it is written, and writing it down.
 
-use super::{BoxError, BoxSpec, Entry, Parameter, Takes, Value, check, entries};
+use super::{BoxError, BoxSpec, Entry, Parameter, Takes, Value, check, entries, refuse};
 use crate::model::duration;
 use std::fmt;
 use std::str::FromStr;
@@ -94,10 +94,6 @@ fn takes(parameter: &Parameter) -> String {
         Takes::Text => "TEXT".to_owned(),
         Takes::Word(words) => words.join("|"),
     }
-}
-
-pub(super) fn refuse(entry: &Entry, why: &str) -> BoxError {
-    BoxError { message: format!("box `{}`: {why}", entry.name) }
 }
 
 fn unknown_box(name: &str) -> BoxError {

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::boxes::BoxSpec;
-use crate::lab::cable::TO_CLIENT;
+use crate::lab::address::TO_CLIENT;
 use crate::lab::error::LabError;
 use crate::lab::namespace::Namespace;
 

@@ -23,9 +23,8 @@ use std::time::Duration;
 use crate::boxes::BoxSpec;
 use crate::model::target::REFLECTOR_PORT;
 
-use super::cable::{Mac, TO_CLIENT};
+use super::address::{Address, Mac, TO_CLIENT};
 use super::error::LabError;
-use super::layout::Address;
 use super::namespace::Namespace;
 use super::{netfilter, process};
 

@@ -18,10 +18,9 @@ use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::lab::cable::{Mac, NOBODY, TO_CLIENT, TO_SERVER};
+use crate::lab::address::{Mac, NOBODY, PREFIX_V4, TO_CLIENT, TO_SERVER};
 use crate::lab::error::LabError;
 use crate::lab::frames::{Frames, LONGEST, Seen};
-use crate::lab::layout::PREFIX_V4;
 use crate::lab::namespace::Namespace;
 
 use super::folder::Folder;

@@ -4,7 +4,7 @@ use super::hold::{Hold, State};
 use super::{Phase, Planner};
 use crate::measure::evidence::{Fate, Sample};
 use crate::measure::findings::{Findings, Progress};
-use crate::measure::judge::{self, Context};
+use crate::measure::{Context, judge};
 use crate::model::{Experiment, HoldRecord, Outcome};
 use crate::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! The heartbeat of one run: from the lower bound of the server-first expiry, not yet verified.
 
+use crate::measure::Context;
 use crate::measure::doubt::is_server_first;
 use crate::measure::findings::{Recommendation, SpeakerFindings};
-use crate::measure::judge::Context;
 use crate::model::Cause;
 use crate::time::Duration;
 

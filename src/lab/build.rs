@@ -22,8 +22,8 @@ pub(super) struct Cut<'a> {
     pub(super) interface: &'static str,
     /// Who is beyond the cable.
     pub(super) peer: Address,
-    /// The hardware address that it was told, where nobody answers for it.
-    pub(super) pinned: Option<Mac>,
+    /// Its hardware address.
+    pub(super) mac: Mac,
 }
 
 /// Builds a lab.
@@ -102,26 +102,31 @@ impl Lab {
         Ok(())
     }
 
-    /// Tells `host` the hardware address of its neighbour on one side where nobody there answers for it.
+    /// Tells `host` the hardware address of its neighbour on one side. Nobody answers for a forwarder, and a kernel's first
+    /// question on a fresh cable may be lost, which costs a second.
     fn pin(&self, namespace: &Namespace, host: Host, side: Side, cable: usize) -> Result<(), LabError> {
-        let Some(mac) = self.unanswered(side, cable) else { return Ok(()) };
         let Some(neighbour) = self.layout.neighbour(host, side) else { return Ok(()) };
         let interface = interface(namespace.place(), side);
-        cable::pin(namespace, interface, neighbour, mac)?;
+        cable::pin(namespace, interface, neighbour, self.mac_beyond(side, cable))?;
+        if self.speaks_for_itself(self.beyond(side, cable).place(), side.other()) {
+            return Ok(());
+        }
         // Whoever reads frames reads them as they are: the kernel has to finish them.
         machine::offload_off(namespace, interface)
     }
 
-    /// The hardware address of what is on that side of a cable, where nobody there answers for it.
-    fn unanswered(&self, side: Side, cable: usize) -> Option<Mac> {
-        let beyond = &self.namespaces[if side == Side::Left { cable } else { cable + 1 }];
-        if self.speaks_for_itself(beyond.place(), side.other()) {
-            return None;
-        }
-        Some(match beyond.place() {
+    /// What is on that side of a cable.
+    fn beyond(&self, side: Side, cable: usize) -> &Namespace {
+        &self.namespaces[if side == Side::Left { cable } else { cable + 1 }]
+    }
+
+    /// Its hardware address.
+    fn mac_beyond(&self, side: Side, cable: usize) -> Mac {
+        let beyond = self.beyond(side, cable);
+        match beyond.place() {
             Place::Forwarder(_) => machine::MAC,
             Place::Host(_) => self.end(cable, beyond, side.other()).mac,
-        })
+        }
     }
 
     /// Starts to capture, where that is asked for.
@@ -233,8 +238,8 @@ impl Lab {
         for (namespace, side) in [(near, Side::Right), (server, Side::Left)] {
             let Place::Host(host) = namespace.place() else { continue };
             let Some(peer) = self.layout.neighbour(host, side) else { continue };
-            let pinned = self.unanswered(side, cable);
-            act(Cut { namespace, interface: interface(namespace.place(), side), peer, pinned })?;
+            let mac = self.mac_beyond(side, cable);
+            act(Cut { namespace, interface: interface(namespace.place(), side), peer, mac })?;
         }
         Ok(())
     }

@@ -117,22 +117,6 @@ pub(super) fn cut(host: &Namespace, interface: &'static str, peer: Address) -> R
     pin(host, interface, peer, NOBODY)
 }
 
-/// Mends what [`cut`] has cut; the hosts find each other again with the next packet.
-pub(super) fn mend(host: &Namespace, interface: &'static str, peer: Address) -> Result<(), LabError> {
-    host.netlink("mend the cable", move |handle| async move {
-        let index = index(&handle, interface).await?;
-        for address in peer.all() {
-            let entry = handle.neighbours().add(index, address).message_mut().clone();
-            match handle.neighbours().del(entry).execute().await {
-                // It was not cut: mending is then nothing to do.
-                Err(Error::NetlinkError(refused)) if refused.raw_code() == -libc::ENOENT => {}
-                other => other?,
-            }
-        }
-        Ok(())
-    })
-}
-
 /// Says, once and for all, which hardware address `address` has, which is to be reached through `interface`.
 pub(super) fn neighbour(
     host: &Namespace,

@@ -212,10 +212,7 @@ impl Lab {
     /// Mends what [`cut`](Self::cut) has cut.
     pub fn mend(&self) -> Result<(), LabError> {
         self.sever(false);
-        self.last_cable(|end| match end.pinned {
-            Some(mac) => cable::pin(end.namespace, end.interface, end.peer, mac),
-            None => cable::mend(end.namespace, end.interface, end.peer),
-        })
+        self.last_cable(|end| cable::pin(end.namespace, end.interface, end.peer, end.mac))
     }
 
     /// Cuts or mends the last cable in the forwarder that it begins at, if it does: that has no kernel to be told.

@@ -121,6 +121,9 @@ fn carry(frames: &Frames, mut socket: &UnixStream) -> io::Result<()> {
         let [frame, bytes] = ready.map(|fd| !fd.revents().is_empty());
         if frame {
             while let Some(length) = frames.read(&mut outgoing[LENGTH..])? {
+                if is_from_nobody(&outgoing[LENGTH..LENGTH + length]) {
+                    continue;
+                }
                 outgoing[..LENGTH].copy_from_slice(&(length as u32).to_be_bytes());
                 socket.write_all(&outgoing[..LENGTH + length])?;
             }
@@ -134,6 +137,14 @@ fn carry(frames: &Frames, mut socket: &UnixStream) -> io::Result<()> {
             deliver(frames, &mut incoming);
         }
     }
+}
+
+/// Whether a frame is an IPv6 packet without a source address: a host that is about to take an address asks whether
+/// anybody has it (RFC 4862 section 5.4.2). passt takes the source for its guest's address, and answers that from then
+/// on until the guest speaks again.
+fn is_from_nobody(frame: &[u8]) -> bool {
+    const IPV6: [u8; 2] = [0x86, 0xdd];
+    frame.get(12..14) == Some(&IPV6) && frame.get(22..38) == Some(&[0; 16])
 }
 
 /// Sends what is whole and keeps the rest.

@@ -17,7 +17,7 @@ const MEMORY: Duration = Duration::from_secs(2);
 
 /// The kernel takes a namespace apart some time after its last process has ended: one worker does it for the whole
 /// machine, a batch at a time, and waits for several RCU grace periods in each (`cleanup_net` in `net/core/net_namespace.c`).
-const TAKEN_APART: Duration = Duration::from_secs(60);
+const TAKEN_APART: Duration = Duration::from_secs(180);
 
 fn main() -> ExitCode {
     let tests = support::tests![

@@ -17,7 +17,9 @@ const MEMORY: Duration = Duration::from_secs(2);
 
 /// The kernel takes a namespace apart some time after its last process has ended: one worker does it for the whole
 /// machine, a batch at a time, and waits for several RCU grace periods in each (`cleanup_net` in `net/core/net_namespace.c`).
-const TAKEN_APART: Duration = Duration::from_secs(180);
+/// A try that finds no room has made namespaces too, which then wait their turn: the pauses between tries must grow, or
+/// the tries themselves keep the place full.
+const PAUSES: [u64; 6] = [1, 2, 4, 8, 16, 32];
 
 fn main() -> ExitCode {
     let tests = support::tests![
@@ -95,15 +97,7 @@ fn a_killed_lab_leaves_nothing_however_often() {
 /// Builds labs and has each of them killed, one after the other.
 fn role_nursery() {
     for _ in 0..4 {
-        let mut holder = None;
-        let built = clock::wait_until(TAKEN_APART, || {
-            let (child, said) = hold();
-            assert!(said.starts_with("holding") || said.contains("user.max_net_namespaces is 9"), "{said}");
-            holder = said.starts_with("holding").then_some((child, said));
-            holder.is_some()
-        });
-        assert!(built, "the killed labs' namespaces are still there");
-        let (mut child, said) = holder.unwrap();
+        let (mut child, said) = hold_when_there_is_room();
         let mut words = said.split_whitespace().skip(1);
         let programs: Vec<u32> = words.by_ref().take(BOXES.len() + 2).map(|id| id.parse().unwrap()).collect();
         let inodes: Vec<String> = words.map(str::to_owned).collect();
@@ -116,6 +110,19 @@ fn role_nursery() {
         assert!(clock::wait_until(Duration::from_secs(5), gone), "left: {said}");
         println!("killed");
     }
+}
+
+/// Starts a process that holds a lab, once the kernel has taken the namespaces of those before it apart.
+fn hold_when_there_is_room() -> (Child, String) {
+    for pause in PAUSES {
+        let (child, said) = hold();
+        if said.starts_with("holding") {
+            return (child, said);
+        }
+        assert!(said.contains("user.max_net_namespaces is 9"), "{said}");
+        clock::wait(Duration::from_secs(pause));
+    }
+    panic!("the killed labs' namespaces are still there");
 }
 
 /// Starts a process that holds a lab; its first line of output.

@@ -4,6 +4,8 @@
 //! - [`action`]: what the planner asks an engine to do;
 //! - [`observation`]: what an engine saw, and when; facts, never judgements;
 //! - [`hold`]: the record of one hold, decided;
+//! - [`sighting`]: one packet, as seen;
+//! - [`testimony`]: what the other end says of an ending;
 //! - [`target`]: what the user named, parsed;
 //! - [`duration`]: durations as people write and read them.
 
@@ -11,11 +13,17 @@ pub mod action;
 pub mod duration;
 pub mod hold;
 pub mod observation;
+pub mod sighting;
 pub mod target;
+pub mod testimony;
 pub mod words;
 
 pub use action::{Action, HoldId, Output, Tries};
 pub use hold::HoldRecord;
 pub use observation::{Fact, Observation, Witness};
+pub use sighting::Sighting;
 pub use target::{Scheme, Target, TargetError};
-pub use words::{Cause, Cliff, Effect, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Transport};
+pub use testimony::Testimony;
+pub use words::{
+    Cause, Class, Cliff, Effect, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Transport,
+};

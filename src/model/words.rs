@@ -140,7 +140,27 @@ words! {
 }
 
 words! {
-    /// Who ended it and why, as far as a kernel socket can tell.
+    /// Whose doing an ending is.
+    Class, "a class of causes" {
+        /// The kernel of the other end: it has no such connection, or would not take one.
+        PeerKernel = "peer-kernel",
+        /// The program at the other end, or a timer that it set.
+        PeerApplication = "peer-application",
+        /// A NAT, firewall or balancer on the way.
+        Path = "path",
+        /// Somebody on the way who forges segments in the name of an end.
+        Injector = "injector",
+        /// The network between: nobody can get there.
+        Network = "network",
+        /// This end.
+        Local = "local",
+        /// The evidence does not decide.
+        Undetermined = "undetermined",
+    }
+}
+
+words! {
+    /// Who ended it and why.
     Cause, "a cause" {
         /// The path forgot the connection: nothing, or a reset, came instead of an answer.
         PathForgot = "path-forgot",
@@ -160,8 +180,113 @@ words! {
         Interrupted = "interrupted",
         /// The connection could not be opened.
         NotOpened = "not-opened",
+        /// The other host has nobody on that port and said so.
+        ClosedPort = "closed-port",
+        /// The other host saw the SYN and chose to say nothing (a closed port behind a silent filter of its own).
+        DroppedSilently = "dropped-silently",
+        /// The queue of connections to be accepted was full at the other end.
+        BacklogFull = "backlog-full",
+        /// A firewall on the way refused in the other end's name.
+        Rejected = "rejected",
+        /// Nobody answered the SYN; who lost it cannot be told from here.
+        NoAnswer = "no-answer",
+        /// Our own limit for opening a connection ran out before the answer came.
+        ConnectTimeout = "connect-timeout",
+        /// Our own limit for hearing something ran out.
+        ReceiveTimeout = "receive-timeout",
+        /// We closed or reset it.
+        LocalClose = "local-close",
+        /// The SYN met the remains of an older connection between the same ports.
+        TimeWait = "time-wait",
+        /// The other end closed in order.
+        OrderlyClose = "orderly-close",
+        /// The other end's program aborted it; why cannot be told from here.
+        Aborted = "aborted",
+        /// Aborted, because the program left what had arrived unread.
+        UnreadData = "unread-data",
+        /// Aborted on purpose: `SO_LINGER` with a time of 0, or a tool that destroys sockets.
+        LingerReset = "linger-reset",
+        /// Aborted before the program had accepted it: its listener was closed.
+        Unaccepted = "unaccepted",
+        /// Aborted, because keepalives of the other end were not answered.
+        KeepaliveTimeout = "keepalive-timeout",
+        /// A FIN and a reset right behind it, from the same sender: a proxy that does not linger.
+        CloseThenReset = "close-then-reset",
+        /// We wrote to a connection that the other end had closed in order.
+        DataAfterClose = "data-after-close",
+        /// The host at the other end knows nothing of the connection any more; why cannot be told from here.
+        StateLost = "state-lost",
+        /// It does not, because it was started anew or another one stands in its place.
+        PeerRestarted = "peer-restarted",
+        /// It does not, because a NAT gave the connection another port.
+        NatRebind = "nat-rebind",
+        /// It does not, because its kernel had given up repeating.
+        PeerTimedOut = "peer-timed-out",
+        /// It does not, because its program took it out of the kernel without a word.
+        SilentDrop = "silent-drop",
+        /// A box on the way, which had forgotten the connection, answered our segment with a reset.
+        PathReset = "path-reset",
+        /// A NAT or firewall passed a segment on that it did not recognise, and whoever got it reset it.
+        Untranslated = "untranslated",
+        /// What we sent did not fit the connection's sequence numbers.
+        WrongSequence = "wrong-sequence",
+        /// Nothing came back any more, and our kernel gave up repeating.
+        RetransmissionTimeout = "retransmission-timeout",
+        /// Keepalives of one kind get no answer while others do.
+        KeepalivesEaten = "keepalives-eaten",
+        /// A router says that nobody can get there.
+        Unreachable = "unreachable",
+        /// Somebody on the way forged the ending.
+        Injected = "injected",
         /// Not decided: the evidence is not enough.
         Undetermined = "undetermined",
+    }
+}
+
+impl Cause {
+    /// Whose doing it is.
+    pub const fn class(self) -> Class {
+        match self {
+            Self::ClosedPort
+            | Self::DroppedSilently
+            | Self::BacklogFull
+            | Self::TimeWait
+            | Self::PeerRestarted
+            | Self::PeerTimedOut => Class::PeerKernel,
+            Self::OrderlyClose
+            | Self::Aborted
+            | Self::UnreadData
+            | Self::LingerReset
+            | Self::Unaccepted
+            | Self::KeepaliveTimeout
+            | Self::CloseThenReset
+            | Self::SilentDrop => Class::PeerApplication,
+            Self::PathForgot
+            | Self::Revived
+            | Self::Rejected
+            | Self::PathReset
+            | Self::NatRebind
+            | Self::Untranslated
+            | Self::KeepalivesEaten => Class::Path,
+            Self::Injected => Class::Injector,
+            Self::Unreachable => Class::Network,
+            Self::Suspended
+            | Self::Interrupted
+            | Self::ConnectTimeout
+            | Self::ReceiveTimeout
+            | Self::LocalClose
+            | Self::DataAfterClose
+            | Self::WrongSequence => Class::Local,
+            Self::IdleReset
+            | Self::IdleClose
+            | Self::MaximumAge
+            | Self::ControlLost
+            | Self::NotOpened
+            | Self::NoAnswer
+            | Self::StateLost
+            | Self::RetransmissionTimeout
+            | Self::Undetermined => Class::Undetermined,
+        }
     }
 }
 

@@ -9,8 +9,8 @@
 //! cargo run --release --example bisection_on_the_lab -- 7
 //! ```
 
-use idlescope::io::{Clock, Engine, EngineConfig, KernelEngine, Limits, Reflector, ServeConfig};
-use idlescope::lab::{self, Host, Lab, LabSpec};
+use idlescope::io::{Clock, Engine, EngineConfig, KernelEngine};
+use idlescope::lab::{self, FarSide, Host, Lab, LabSpec};
 use idlescope::measure::{Plan, Planner, Request, Strategy};
 use idlescope::model::target::{REFLECTOR_PORT, Scheme};
 use idlescope::model::{FirstSpeaker, Output};
@@ -18,7 +18,6 @@ use idlescope::sim::bisect::Bisection;
 use idlescope::time::{Duration, Instant};
 use std::error::Error;
 use std::net::SocketAddr;
-use tokio::sync::oneshot;
 
 /// What may cross from thread to thread.
 type Fails = Box<dyn Error + Send + Sync>;
@@ -73,26 +72,10 @@ fn measure(
     work: impl for<'a> FnOnce(&'a mut KernelEngine, Clock) -> Work<'a> + Send + 'static,
 ) -> std::thread::JoinHandle<Result<Found, Fails>> {
     let address = SocketAddr::new(lab.address(Host::Server), REFLECTOR_PORT);
-    let (ready, is_ready) = std::sync::mpsc::channel();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = lab.run_in(Host::Server, move || -> Result<(), Fails> {
-        block_on(async {
-            let config = ServeConfig { listen: vec![address], secret: None, limits: Limits::default() };
-            let reflector = Reflector::bind(config)?;
-            let _ = ready.send(());
-            reflector
-                .run(async {
-                    let _ = stopped.await;
-                })
-                .await;
-            Ok(())
-        })
-    });
+    let server = FarSide::start(lab, None);
     lab.run_in(Host::Client, move || {
-        if is_ready.recv().is_err() {
-            return Err(serving.join().map_err(|_| "the reflector panicked")?.err().unwrap_or("no reflector".into()));
-        }
-        let found = block_on(async {
+        let _server = server?;
+        block_on(async {
             let clock = Clock::start();
             let mut engine = KernelEngine::connect(EngineConfig {
                 address,
@@ -106,9 +89,7 @@ fn measure(
             let found = work(&mut engine, clock).await;
             engine.shutdown().await;
             found
-        });
-        let _ = stop.send(());
-        found
+        })
     })
 }
 

@@ -4,7 +4,7 @@
 //! reads back as the same link.
 
 use super::{Chain, GilbertElliott, Lane, LinkSpec, Loss, Node};
-use crate::model::duration;
+use crate::model::{duration, near};
 use crate::time::Duration;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -79,9 +79,7 @@ impl FromStr for LinkSpec {
 impl Draft {
     fn set(&mut self, whole: &str, key: &str, value: &str) -> Result<(), LinkError> {
         let Some((_, example)) = KEYS.iter().find(|(name, _)| *name == key) else {
-            let near = KEYS.iter().map(|(name, _)| *name).min_by_key(|name| strsim::damerau_levenshtein(key, name));
-            let near = near.filter(|name| strsim::damerau_levenshtein(key, name) * 3 <= name.len().max(key.len()));
-            let meant = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+            let meant = near::hint(key, &KEYS.map(|(name, _)| name));
             return Err(error(format!("there is no `{}`{meant}; {}", shown(whole), known())));
         };
         let not = |why: String| error(format!("{whole}={}: {why}", shown(value)));

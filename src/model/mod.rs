@@ -6,12 +6,14 @@
 //! - [`hold`]: the record of one hold, decided;
 //! - [`sighting`]: one packet, as seen;
 //! - [`testimony`]: what the other end says of an ending;
+//! - [`near`]: what was probably meant;
 //! - [`target`]: what the user named, parsed;
 //! - [`duration`]: durations as people write and read them.
 
 pub mod action;
 pub mod duration;
 pub mod hold;
+pub mod near;
 pub mod observation;
 pub mod sighting;
 pub mod target;

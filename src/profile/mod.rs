@@ -9,14 +9,15 @@
 mod error;
 pub mod path_file;
 mod read;
+mod source;
 
 pub use error::ProfileError;
 
 use crate::measure::Request;
 use crate::model::Cliff;
 use crate::time::Duration;
+use source::Source;
 use std::fmt;
-use std::path::Path;
 
 /// What is known about a kind of path.
 #[derive(Clone, Debug, PartialEq)]
@@ -149,17 +150,12 @@ pub fn load(name_or_path: &str) -> Result<Profile, ProfileError> {
     if let Some(builtin) = BUILTINS.iter().find(|builtin| builtin.name == name_or_path) {
         return builtin.profile();
     }
-    let path = Path::new(name_or_path);
-    let meant_as_file = name_or_path.contains(std::path::is_separator)
-        || path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
-        || path.is_file();
-    if !meant_as_file {
-        return Err(ProfileError::unknown(name_or_path, BUILTINS));
+    let known: Vec<&str> = BUILTINS.iter().map(|builtin| builtin.name).collect();
+    match Source::of(name_or_path, &known) {
+        Source::Unknown { meant, known } => Err(ProfileError::Unknown { name: name_or_path.to_owned(), meant, known }),
+        Source::Unreadable(source) => Err(ProfileError::Read { file: name_or_path.to_owned(), source }),
+        Source::Text { name, text } => read::profile(name_or_path, &name, &text),
     }
-    let text =
-        std::fs::read_to_string(path).map_err(|source| ProfileError::Read { file: name_or_path.to_owned(), source })?;
-    let stem = path.file_stem().map_or_else(|| name_or_path.into(), |stem| stem.to_string_lossy());
-    read::profile(name_or_path, &stem, &text)
 }
 
 /// Reads a profile from text that is called `file` in errors; its name is `name` unless it gives one.

@@ -15,10 +15,9 @@
 //! are part of the program, in `paths/`.
 
 use super::ProfileError;
-use super::error::nearest;
 use super::read::{File, Value, get};
+use super::source::Source;
 use crate::boxes::{Chain, Node};
-use std::path::Path;
 use std::str::FromStr;
 use toml::de::{DeTable, DeValue};
 
@@ -78,19 +77,14 @@ pub fn load(name_or_path: &str) -> Result<PathFile, ProfileError> {
     if let Some(builtin) = BUILTINS.iter().find(|builtin| builtin.name == name_or_path) {
         return builtin.read();
     }
-    let path = Path::new(name_or_path);
-    let meant_as_file = name_or_path.contains(std::path::is_separator)
-        || path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
-        || path.is_file();
-    if !meant_as_file {
-        let known: Vec<&str> = BUILTINS.iter().map(|builtin| builtin.name).collect();
-        let meant = nearest(name_or_path, &known).map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
-        return Err(ProfileError::UnknownPath { name: name_or_path.to_owned(), meant, known: known.join(", ") });
+    let known: Vec<&str> = BUILTINS.iter().map(|builtin| builtin.name).collect();
+    match Source::of(name_or_path, &known) {
+        Source::Unknown { meant, known } => {
+            Err(ProfileError::UnknownPath { name: name_or_path.to_owned(), meant, known })
+        }
+        Source::Unreadable(source) => Err(ProfileError::ReadPath { file: name_or_path.to_owned(), source }),
+        Source::Text { name, text } => parse(name_or_path, &name, &text),
     }
-    let read = std::fs::read_to_string(path);
-    let text = read.map_err(|source| ProfileError::ReadPath { file: name_or_path.to_owned(), source })?;
-    let stem = path.file_stem().map_or_else(|| name_or_path.into(), |stem| stem.to_string_lossy());
-    parse(name_or_path, &stem, &text)
 }
 
 /// Reads a path from text that is called `file` in errors.

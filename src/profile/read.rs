@@ -1,9 +1,9 @@
 //! From TOML text to a profile. The table is walked by hand rather than derived, so that each key and value keeps its
 //! place and an error can say where it stands and what was probably meant.
 
-use super::error::nearest;
 use super::{BUILTINS, CliffEntry, Evidence, Profile, ProfileError};
 use crate::model::duration;
+use crate::model::near::nearest;
 use crate::time::Duration;
 use std::ops::Range;
 use toml::Spanned;

@@ -1,6 +1,7 @@
 //! Injectors, for the tests of those who look for them. What triggers them is a pattern of the user's choice.
 
-use super::{Entry, Kind, Parameter, Takes};
+use super::machines::{lasting, machine};
+use super::{Entry, Parameter, Takes};
 
 const PATTERN: Parameter = Parameter {
     name: "pattern",
@@ -17,56 +18,42 @@ const PLACE: Parameter = Parameter {
 };
 
 const fn penalty(default: &'static str) -> Parameter {
-    Parameter {
-        name: "penalty",
-        about: "how long everything between the two hosts is reset afterwards",
-        takes: Takes::Duration,
-        default: Some(default),
-    }
-}
-
-const fn injector(
-    name: &'static str,
-    about: &'static str,
-    like: &'static str,
-    parameters: &'static [Parameter],
-) -> Entry {
-    Entry { name, about, like, parameters, kind: Kind::Machine }
+    lasting("penalty", "how long everything between the two hosts is reset afterwards", default)
 }
 
 pub(super) const ENTRIES: &[Entry] = &[
-    injector(
+    machine(
         "injector-2006",
         "three resets to each end, at X, X+1460 and X+4380",
         "Clayton, Murdoch and Watson, \"Ignoring the Great Firewall of China\" (2006); the paper tells of minutes of \
          blocking afterwards, 20 on average",
         &[PATTERN, PLACE, penalty("20m")],
     ),
-    injector(
+    machine(
         "injector-type-1",
         "one reset to each end, without DF, with a window, TTL and window at random",
         "Wang et al., \"Your State is Not Mine\" (IMC 2017), type-1 resets; no blocking afterwards",
         &[PATTERN, PLACE, penalty("0s")],
     ),
-    injector(
+    machine(
         "injector-type-2",
         "three RST+ACK to each end, at X, X+1460 and X+4380, TTL and window rising",
         "Wang et al., \"Your State is Not Mine\" (IMC 2017), type-2 resets; everything is blocked for 90 s afterwards",
         &[PATTERN, PLACE, penalty("90s")],
     ),
-    injector(
+    machine(
         "injector-equal",
         "three RST+ACK with equal sequence numbers, windows one apart; to both ends where the trigger went out",
         "net4people/bbs issues 285 (2023) and 511 (2025); no blocking afterwards is told of",
         &[PATTERN, PLACE, penalty("0s")],
     ),
-    injector(
+    machine(
         "injector-copy-ttl",
         "a reset to each end with the TTL of the segment that triggered it",
         "TTL-copying devices found with CenTrace (Raman et al., CoNEXT 2022)",
         &[PATTERN, PLACE, penalty("0s")],
     ),
-    injector(
+    machine(
         "injector-short-header",
         "a RST+ACK to each end, but understands only TCP headers without options",
         "the firewall of Henan province (net4people/bbs issue 442)",

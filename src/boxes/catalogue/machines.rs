@@ -15,11 +15,11 @@ const fn count(name: &'static str, about: &'static str, default: &'static str) -
     Parameter { name, about, takes: Takes::Count, default: Some(default) }
 }
 
-const fn lasting(name: &'static str, about: &'static str, default: &'static str) -> Parameter {
+pub(super) const fn lasting(name: &'static str, about: &'static str, default: &'static str) -> Parameter {
     Parameter { name, about, takes: Takes::Duration, default: Some(default) }
 }
 
-const fn machine(
+pub(super) const fn machine(
     name: &'static str,
     about: &'static str,
     like: &'static str,

@@ -1,7 +1,7 @@
 //! Reading a box as it is written, and writing it down.
 
 use super::{BoxError, BoxSpec, Entry, Parameter, Takes, Value, check, entries, refuse};
-use crate::model::duration;
+use crate::model::{duration, near};
 use std::fmt;
 use std::str::FromStr;
 
@@ -67,7 +67,7 @@ fn value_of(entry: &'static Entry, parameter: &Parameter, written: &str) -> Resu
         Takes::Text => Value::Text(written.to_owned()),
         Takes::Word(words) => {
             let Some(word) = words.iter().find(|word| **word == text) else {
-                let meant = meant(text, &words.iter().copied());
+                let meant = near::hint(text, words);
                 return Err(not(format!("it takes {}{meant}", words.join(" or "))));
             };
             Value::Text((*word).to_owned())
@@ -100,26 +100,17 @@ fn unknown_box(name: &str) -> BoxError {
     if name.is_empty() {
         return BoxError { message: "a box is written as its name and parameters, as in nat,timeout=5s".to_owned() };
     }
-    let meant = meant(name, &entries().iter().map(|entry| entry.name));
+    let known: Vec<&str> = entries().iter().map(|entry| entry.name).collect();
+    let meant = near::hint(name, &known);
     BoxError { message: format!("there is no box `{}`{meant}; `idlescope lab --list` has them all", shortened(name)) }
 }
 
 fn unknown_parameter(entry: &Entry, name: &str) -> BoxError {
     let known: Vec<&str> = entry.parameters.iter().map(|parameter| parameter.name).collect();
-    let meant = meant(name, &known.iter().copied());
+    let meant = near::hint(name, &known);
     let takes =
         if known.is_empty() { "nothing can be set".to_owned() } else { format!("it takes {}", known.join(", ")) };
     refuse(entry, &format!("there is no parameter `{}`{meant}; {takes}", shortened(name)))
-}
-
-/// ` (did you mean …?)`, where at most a third of a word differs, or a word begins so.
-fn meant<'a>(written: &str, known: &(impl Iterator<Item = &'a str> + Clone)) -> String {
-    let written = written.to_lowercase().replace('_', "-");
-    let distance = |word: &str| strsim::damerau_levenshtein(&written, word);
-    let near = known.clone().min_by_key(|word| distance(word));
-    let near = near.filter(|word| distance(word) * 3 <= word.len().max(written.len()));
-    let begun = || known.clone().find(|word| written.len() >= 3 && word.starts_with(&written));
-    near.or_else(begun).map_or_else(String::new, |word| format!(" (did you mean `{word}`?)"))
 }
 
 /// As it may be shown: without control characters, and not longer than a line.

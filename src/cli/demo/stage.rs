@@ -6,7 +6,7 @@ use crate::cli::terminal::Terminal;
 use crate::io::{Clock, EngineConfig, KernelEngine, Limits, Reflector, ServeConfig};
 use crate::journal::RunInfo;
 use crate::lab::relay::{Relay, RelayConfig};
-use crate::lab::{Host, Lab};
+use crate::lab::{FarSide, Host, Lab};
 use crate::measure::{Plan, Planner};
 use crate::model::target::REFLECTOR_PORT;
 use crate::model::{EngineKind, Scheme, Transport};
@@ -26,30 +26,10 @@ pub(super) fn in_lab(lab: &Lab, plan: &Plan, terminal: &Terminal) -> Result<Exit
         lab.address(Host::Client),
         TIMEOUT.as_secs(),
     ));
-    let (ready, is_ready) = std::sync::mpsc::channel();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = lab.run_in(Host::Server, move || {
-        crate::cli::block_on(async move {
-            let reflector = reflector(server)?;
-            let _ = ready.send(());
-            reflector
-                .run(async {
-                    let _ = stopped.await;
-                })
-                .await;
-            Ok(())
-        })
-    });
-    // an error before it is ready drops the sender
-    if is_ready.recv().is_err() {
-        return Err(joined(serving).err().unwrap_or_else(|| Failure::usage("the reflector ended before it was ready")));
-    }
+    let _server = FarSide::start(lab, None).map_err(Failure::usage)?;
     let (plan, terminal) = (plan.clone(), terminal.clone());
     let probing = lab.run_in(Host::Client, move || crate::cli::block_on(measure(server, &plan, &terminal, "the NAT")));
-    let exit = joined(probing);
-    let _ = stop.send(());
-    joined(serving)?;
-    exit
+    joined(probing)
 }
 
 /// On loopback: a relay that forgets between the prober and the reflector.

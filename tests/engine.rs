@@ -6,6 +6,8 @@ mod bench;
 mod plain;
 #[path = "engine/reflected.rs"]
 mod reflected;
+#[path = "engine/refreshing.rs"]
+mod refreshing;
 #[path = "engine/relay.rs"]
 mod relay;
 #[path = "engine/relayed.rs"]

@@ -106,6 +106,9 @@ fn fact(fact: &Fact) -> Vec<(&'static str, Value)> {
                 }),
             ),
         ],
+        Fact::Refreshed { kind, what } => {
+            vec![named("refreshed"), ("refresh", json!(kind.as_str())), ("what", json!(what.as_str()))]
+        }
         Fact::Echo { seq, sent } => vec![named("echo"), ("seq", json!(seq)), ("sent_s", run_time(*sent))],
         Fact::ServiceLost { error } => vec![named("service-lost"), ("error", json!(error))],
         Fact::Suspended { slept } => vec![named("suspended"), ("slept_s", micros_as_seconds(*slept))],

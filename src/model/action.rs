@@ -1,6 +1,6 @@
 //! What the planner asks of an engine.
 
-use super::{Experiment, FirstSpeaker, HoldRecord};
+use super::{Experiment, FirstSpeaker, HoldRecord, Refresh};
 use crate::time::{Duration, Instant};
 
 /// Names one connection of a run. Never reused: one connection gives one verdict.
@@ -41,6 +41,14 @@ pub enum Action {
         speaker: FirstSpeaker,
         /// How often.
         tries: Tries,
+    },
+    /// Send one refresh of `kind` on `hold`, now. Answered by `Refreshed`: once when it has left, once more when the other
+    /// end has it; or by `Unsupported`, and then nothing was sent.
+    Refresh {
+        /// The connection; its test comes later.
+        hold: HoldId,
+        /// What to send.
+        kind: Refresh,
     },
     /// Release the connection, politely. Nothing is observed of it any more.
     Close {

@@ -1,6 +1,6 @@
 //! What an engine saw. A failed probe is an observation; an `Err` of an engine means "could not measure".
 
-use super::{Ending, HoldId};
+use super::{Ending, HoldId, Refresh, Refreshed};
 use crate::time::{Duration, Instant};
 
 /// A fact with the instant at which it was seen (not necessarily now).
@@ -61,6 +61,13 @@ pub enum Fact {
         how: Ending,
         /// Who saw it.
         witness: Witness,
+    },
+    /// Of `Refresh`: it has left, was answered, or cannot be sent.
+    Refreshed {
+        /// What was asked for.
+        kind: Refresh,
+        /// What became of it.
+        what: Refreshed,
     },
     /// The answer to `Beat`.
     Echo {

@@ -104,8 +104,24 @@ words! {
         TcpKeepalive1b = "tcp-keepalive-1b",
         /// A bare acknowledgement.
         Ack = "ack",
-        /// Application data.
+        /// Application data, both ways: a ping of the client and the answer to it.
         Data = "data",
+        /// Application data from the client alone; all that comes back is the acknowledgement of the peer's kernel.
+        DataClient = "data-client",
+        /// Application data from the server alone.
+        DataServer = "data-server",
+    }
+}
+
+words! {
+    /// What became of a refresh that was asked for.
+    Refreshed, "what becomes of a refresh" {
+        /// It has left (of data from the server: the reflector's word of it has come).
+        Left = "left",
+        /// The other end's kernel or program has it, as far as this end can tell. A bare acknowledgement is never answered.
+        Answered = "answered",
+        /// This engine cannot send that kind; nothing was sent.
+        Unsupported = "unsupported",
     }
 }
 

@@ -279,6 +279,7 @@ impl World {
 
     fn read_at_client(&mut self, now: u64, packet: &Packet) {
         let read = self.take_in(now, packet);
+        self.acknowledged_refresh(now, packet.conn);
         for index in read.from..read.to {
             if let Some(word) = self.read(packet.conn, Direction::Inbound, index) {
                 self.hear_at_client(now, packet.conn, word);
@@ -291,7 +292,11 @@ impl World {
 
     fn hear_at_client(&mut self, now: u64, conn: u32, word: Word) {
         let told = match word {
-            Word::Bound(conn) | Word::Tried(conn, _) | Word::Heard(conn) | Word::Ended(conn, _) => conn,
+            Word::Bound(conn)
+            | Word::Tried(conn, _)
+            | Word::Nudged(conn)
+            | Word::Heard(conn)
+            | Word::Ended(conn, _) => conn,
             _ => conn,
         };
         let state = &mut self.conns[told as usize];
@@ -313,6 +318,7 @@ impl World {
                     self.see(now, Some(conn), Fact::Answered);
                 }
             }
+            Word::Pong | Word::Note | Word::Nudged(_) => self.hear_refresh(now, conn, word),
             Word::Pulse(seq, sent) => self.see(now, Some(conn), Fact::Echo { seq, sent }),
             Word::Bound(conn) => self.report_open(now, conn),
             Word::Tried(conn, nth) => self.see(now, Some(conn), Fact::Tried { nth }),
@@ -324,7 +330,14 @@ impl World {
                 }
             }
             Word::Ended(conn, how) => self.see(now, Some(conn), Fact::Ended { how, witness: Witness::Reflector }),
-            Word::Answer | Word::Question | Word::Beat(..) | Word::Test(_) | Word::Plain | Word::Marked => {}
+            Word::Answer
+            | Word::Question
+            | Word::Beat(..)
+            | Word::Test(_)
+            | Word::Ping
+            | Word::Nudge(_)
+            | Word::Plain
+            | Word::Marked => {}
         }
     }
 }

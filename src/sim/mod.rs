@@ -24,6 +24,7 @@ mod drive;
 pub mod link;
 pub mod path;
 pub mod paths;
+mod refresh;
 mod rng;
 mod server;
 mod state;

@@ -123,7 +123,7 @@ impl World {
 
     /// Word to the client over the service channel. What is reported while that is away is lost: the reflector that
     /// knew it is gone too.
-    fn report(&mut self, now: u64, word: Word) {
+    pub(super) fn report(&mut self, now: u64, word: Word) {
         if self.service.state == ServiceState::Open && !self.service.forgotten {
             self.say(now, SERVICE, Direction::Inbound, word);
         }
@@ -180,7 +180,7 @@ impl World {
                 self.hear_at_server(now, packet.conn, word);
             }
         }
-        if self.stream(packet.conn).is_some_and(|stream| stream.server_owes) {
+        if packet.keepalive || self.stream(packet.conn).is_some_and(|stream| stream.server_owes) {
             self.send_range(now, packet.conn, Direction::Inbound, Range::EMPTY);
         }
     }
@@ -197,6 +197,8 @@ impl World {
             Word::Question => self.say(now, conn, Direction::Inbound, Word::Echo),
             Word::Beat(seq, sent) => self.say(now, conn, Direction::Inbound, Word::Pulse(seq, sent)),
             Word::Test(tested) => self.push(now, tested),
+            Word::Ping => self.say(now, conn, Direction::Inbound, Word::Pong),
+            Word::Nudge(told) => self.nudge(now, told),
             _ => {}
         }
     }

@@ -4,7 +4,7 @@ use super::link::Link;
 use super::stream::{NEVER, Patience, Range, Receiver, Sender};
 use super::translation::Translations;
 use crate::boxes::{Direction, Flags, Middlebox, Unreachable};
-use crate::model::{Ending, HoldId};
+use crate::model::{Ending, HoldId, Refresh};
 use crate::time::Instant;
 
 /// A node of the path at work.
@@ -81,6 +81,8 @@ pub(super) struct Conn {
     pub(super) timestamps: bool,
     /// An ICMP error was reported: at the client, at the server.
     pub(super) refused: (bool, bool),
+    /// A keepalive, or data from the client alone, of which no acknowledgement has come yet.
+    pub(super) asked_for: Option<Refresh>,
     /// Its place among the plain connections, if it is one: no engine, no reflector.
     pub(super) plain: Option<u32>,
     /// Its place in `streams`, once there are data.
@@ -170,11 +172,17 @@ pub(super) enum Word {
     /// A beat of a control connection, and its echo.
     Beat(u32, Instant),
     Pulse(u32, Instant),
-    /// Service channel: the client asks for pushes.
+    /// Data that nobody answers, either way; data both ways: a ping and its pong.
+    Note,
+    Ping,
+    Pong,
+    /// Service channel: the client asks for pushes, or for data on a connection.
     Test(u32),
+    Nudge(u32),
     /// Service channel: the reflector reports.
     Bound(u32),
     Tried(u32, u8),
+    Nudged(u32),
     Heard(u32),
     Ended(u32, Ending),
     /// Data of a plain connection; marked with the pattern that injectors look for.
@@ -211,6 +219,7 @@ impl Conn {
             server_tuple: 0,
             timestamps: true,
             refused: (false, false),
+            asked_for: None,
             plain: None,
             stream: None,
         }

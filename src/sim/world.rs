@@ -136,6 +136,7 @@ impl World {
                     FirstSpeaker::Client => self.ask(now, conn),
                 }
             }
+            Action::Refresh { hold, kind } => self.refresh(now, hold, kind),
             Action::Close { hold } => self.close(now, hold),
         }
     }

@@ -13,7 +13,7 @@
 use super::dial::dial;
 use super::link::{Baseline, Link};
 use crate::io::clock::Clock;
-use crate::model::{Fact, Tries};
+use crate::model::{Fact, Refresh, Refreshed, Tries};
 use crate::time::{Duration, Instant};
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepcnt, set_tcp_keepidle, set_tcp_keepintvl};
 use std::io;
@@ -103,6 +103,45 @@ pub(super) async fn test(link: Weak<Link>, tries: Tries) {
         }
         let pause = if clock.now().since(asked) > LATE { LATE_POLL } else { POLL };
         clock.sleep(pause).await;
+    }
+}
+
+/// One keepalive to refresh a connection. Sooner than a second after the last word there is nothing to ask with: then it
+/// leaves when that second is over.
+pub(super) async fn refresh(link: Weak<Link>) {
+    let kind = Refresh::TcpKeepalive;
+    let Some(clock) = link.upgrade().map(|link| link.session.config.clock) else {
+        return;
+    };
+    while let Some(wait) = link.upgrade().map(|link| not_before(&link))
+        && !wait.is_zero()
+    {
+        clock.sleep(wait).await;
+    }
+    let Some((asked, segs_in)) = link.upgrade().and_then(|link| {
+        let (asked, segs_in) = (link.now(), link.info().segs_in);
+        if let Err(error) = fire(&link) {
+            link.failed(&error);
+            return None;
+        }
+        link.refreshed(asked, kind, Refreshed::Left);
+        Some((asked, segs_in))
+    }) else {
+        return;
+    };
+    while clock.now().since(asked) < LATE {
+        clock.sleep(POLL).await;
+        let Some(link) = link.upgrade() else { return };
+        if let Some(at) = answer(&link, segs_in, asked) {
+            cease(&link);
+            return link.refreshed(at, kind, Refreshed::Answered);
+        }
+        if link.is_over() {
+            return;
+        }
+    }
+    if let Some(link) = link.upgrade() {
+        cease(&link);
     }
 }
 

@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::io::ending::{ending, meaning};
 use crate::io::framed::{Inbox, send_now};
 use crate::io::tcp_info::{TcpInfo, arrived};
-use crate::model::{Fact, HoldId, Tries, Witness};
+use crate::model::{Fact, HoldId, Refresh, Refreshed, Tries, Witness};
 use crate::time::{Duration, Instant};
 use crate::wire::frame::{Frame, FrameError, How};
 use socket2::SockRef;
@@ -106,6 +106,10 @@ impl Link {
 
     pub(super) fn fact(&self, at: Instant, fact: Fact) {
         self.session.fact(self.hold, at, fact);
+    }
+
+    pub(super) fn refreshed(&self, at: Instant, kind: Refresh, what: Refreshed) {
+        self.fact(at, Fact::Refreshed { kind, what });
     }
 
     pub(super) fn answer_seen(&self, at: Instant) {
@@ -220,6 +224,8 @@ pub(super) async fn watch(link: Arc<Link>, mut inbox: Inbox) {
                 }
             }
             Ok(Some(Frame::TryEcho { .. })) => link.answer_seen(arrived(now, link.info().last_data_recv)),
+            Ok(Some(Frame::Pong { .. })) => link.refreshed(now, Refresh::Data, Refreshed::Answered),
+            Ok(Some(Frame::Note)) => link.refreshed(now, Refresh::DataServer, Refreshed::Answered),
             Ok(Some(Frame::Echo { seq, .. })) => link.session.emit(Event::Echo { hold: link.hold, at: now, seq }),
             Ok(None) => return link.closed(),
             Err(FrameError::Io(error)) if link.failed(&error) => {}

@@ -29,6 +29,7 @@ mod keepalive;
 mod link;
 mod open;
 mod plain;
+mod refresh;
 mod reopen;
 mod service;
 mod session;
@@ -79,6 +80,8 @@ struct Hold {
     tasks: Vec<AbortHandle>,
     /// The client-first test. Where it is asked for again, the new one takes the place of what is left of the old one.
     test: Option<AbortHandle>,
+    /// The refresh under way. A later one takes its place.
+    refresh: Option<AbortHandle>,
     control: Option<Box<Control>>,
 }
 
@@ -92,7 +95,7 @@ enum Control {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        for task in self.tasks.iter().chain(&self.test) {
+        for task in self.tasks.iter().chain(&self.test).chain(&self.refresh) {
             task.abort();
         }
     }
@@ -237,12 +240,14 @@ impl Engine for KernelEngine {
                     rtt: self.rtt,
                     tasks: vec![tokio::spawn(task).abort_handle()],
                     test: None,
+                    refresh: None,
                     control: None,
                 };
                 self.holds.insert(hold, opening);
             }
             Action::Beat { hold, seq } => self.beat(hold, seq),
             Action::Test { hold, speaker, tries } => self.test(hold, speaker, tries),
+            Action::Refresh { hold, kind } => self.refresh(hold, kind),
             Action::Close { hold } => {
                 if self.holds.remove(&hold).is_some() {
                     // Ours may never hear of it from us: what is sent on a forgotten path is lost.

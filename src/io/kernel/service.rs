@@ -256,6 +256,7 @@ impl Service {
                 self.session.settle(HoldId(hold));
             }
             Frame::Pushed { .. }
+            | Frame::Nudged { .. }
             | Frame::Answered { .. }
             | Frame::Ended { .. }
             | Frame::Gone { .. }

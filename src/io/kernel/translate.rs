@@ -5,7 +5,7 @@ use super::link::{self, Link};
 use super::{Control, KernelEngine, keepalive};
 use crate::io::ending::ending;
 use crate::model::target::Scheme;
-use crate::model::{Experiment, Fact, HoldId, Observation, Witness};
+use crate::model::{Experiment, Fact, HoldId, Observation, Refresh, Refreshed, Witness};
 use crate::time::{Duration, Instant};
 use crate::wire::frame::Frame;
 use std::collections::VecDeque;
@@ -76,6 +76,10 @@ impl KernelEngine {
     fn reported(&mut self, at: Instant, frame: Frame) -> Option<Observation> {
         let (at, hold, fact) = match frame {
             Frame::Pushed { hold, nth } => (at, HoldId(hold), Fact::Tried { nth }),
+            Frame::Nudged { hold } => {
+                let (kind, what) = (Refresh::DataServer, Refreshed::Left);
+                (at, HoldId(hold), Fact::Refreshed { kind, what })
+            }
             Frame::Answered { hold, .. } => {
                 let pushed = self.confirmations.confirmed(HoldId(hold))?;
                 (pushed, HoldId(hold), Fact::Answered)

@@ -171,6 +171,10 @@ impl Hold {
                     reader.wake();
                 }
             }
+            Order::Nudge => match self.send(Frame::Note) {
+                Ok(()) => return Some(Frame::Nudged { hold: self.id }),
+                Err(error) => self.failed(&error),
+            },
             Order::Report => {
                 return Some(Frame::Report { hold: self.id, traffic: self.traffic() });
             }
@@ -238,6 +242,9 @@ impl Hold {
                 None
             }
             Frame::Try { nth } => Some(Frame::TryEcho { nth }),
+            // Only its way here matters: the box on the path has seen it.
+            Frame::Note => None,
+            Frame::Ping { nth } => Some(Frame::Pong { nth }),
             Frame::Beat { seq, seen } if self.role == Role::Control => Some(Frame::Echo { seq, seen }),
             Frame::Command { hold, order } if hold == self.id => self.obey(order),
             _ => return false,

@@ -90,6 +90,8 @@ fn packets_and_bytes(transport: Transport, kind: Refresh) -> (u64, u64) {
         // a probe and its acknowledgement
         (Transport::Tcp, Refresh::TcpKeepalive | Refresh::TcpKeepalive1b | Refresh::Ack) => (2, 2 * TCP_SEGMENT),
         // a ping, the pong that acknowledges it, and the acknowledgement of the pong
+        // a message and its acknowledgement
+        (Transport::Tcp, Refresh::DataClient | Refresh::DataServer) => (2, 2 * TCP_SEGMENT + PING_AND_PONG),
         (Transport::Tcp, Refresh::Data | Refresh::None) => (3, 3 * TCP_SEGMENT + PING_AND_PONG),
     }
 }

@@ -46,7 +46,9 @@ impl Effects {
         match kind {
             Refresh::TcpKeepalive => self.tcp_keepalive,
             Refresh::Data => self.data,
-            Refresh::None | Refresh::TcpKeepalive1b | Refresh::Ack => Effect::Untested,
+            Refresh::None | Refresh::TcpKeepalive1b | Refresh::Ack | Refresh::DataClient | Refresh::DataServer => {
+                Effect::Untested
+            }
         }
     }
 }

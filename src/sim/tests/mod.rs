@@ -5,10 +5,11 @@ mod disturbances;
 mod ladder;
 mod loss;
 mod named;
+mod refreshing;
 mod strategies;
 
 use super::{LinkSpec, Loss, NodeSpec, PathSpec, World};
-use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Tries, Witness};
+use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Refresh, Tries, Witness};
 use crate::time::{Duration, Instant};
 
 /// A path from the client, on the left, to the reflector.
@@ -83,6 +84,10 @@ impl Actor {
         self.act(Action::Test { hold: HoldId(hold), speaker: FirstSpeaker::Client, tries: TRIES })
     }
 
+    pub(super) fn refresh(&mut self, hold: u32, kind: Refresh) -> &mut Self {
+        self.act(Action::Refresh { hold: HoldId(hold), kind })
+    }
+
     pub(super) fn beat(&mut self, hold: u32, seq: u32) -> &mut Self {
         self.act(Action::Beat { hold: HoldId(hold), seq })
     }
@@ -121,6 +126,7 @@ fn line(seen: &Observation) -> String {
         Fact::HalfAnswered => "half answered".to_owned(),
         Fact::Ended { how, witness: Witness::Client } => format!("{how} here"),
         Fact::Ended { how, witness: Witness::Reflector } => format!("{how} there"),
+        Fact::Refreshed { kind, what } => format!("{kind} {what}"),
         Fact::Echo { seq, .. } => format!("echo {seq}"),
         Fact::ServiceLost { .. } => "service lost".to_owned(),
         Fact::Suspended { slept } => return format!("slept {:.0} s", slept.as_secs_f64()),

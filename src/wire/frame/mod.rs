@@ -23,8 +23,8 @@ use std::time::Duration;
 
 /// Stands in the first frame of either end.
 pub const MAGIC: [u8; 4] = *b"IDLS";
-/// The version of this protocol.
-pub const VERSION: u8 = 1;
+/// The version of this protocol. 2: data that keep a hold alive.
+pub const VERSION: u8 = 2;
 /// The longest frame, in bytes after the length field. Below 0x0800, so that no text and no TLS record looks like one.
 pub const MAX_FRAME: usize = 512;
 /// The most pushes that one command may ask for.
@@ -39,6 +39,8 @@ pub const MAX_AFTER: Duration = Duration::from_hours(24);
 /// Length on the wire of [`Frame::Pushed`], [`Frame::Answered`] and [`Frame::Ended`]; other words of one connection but
 /// [`Frame::Report`] are shorter.
 pub const EVENT_LEN: usize = 8;
+/// Length on the wire of [`Frame::Note`].
+pub const NOTE_LEN: usize = 3;
 /// Length on the wire of [`Frame::Report`].
 pub const REPORT_LEN: usize = 59;
 
@@ -150,6 +152,8 @@ pub enum Order {
     Resume,
     /// Say what arrived and what was sent.
     Report,
+    /// Send a [`Frame::Note`] on it.
+    Nudge,
 }
 
 impl Order {
@@ -160,6 +164,8 @@ impl Order {
             // hello.
             Self::Push { count, .. } => (*count as usize + 1) * EVENT_LEN,
             Self::Report => REPORT_LEN,
+            // The note, and the word of it.
+            Self::Nudge => NOTE_LEN + EVENT_LEN,
             _ => EVENT_LEN,
         }
     }
@@ -248,6 +254,18 @@ pub enum Frame {
         /// Which.
         nth: u8,
     },
+    /// Either end, on a hold: data that nobody answers.
+    Note,
+    /// Client, on a hold: data that are answered by a pong.
+    Ping {
+        /// Comes back.
+        nth: u8,
+    },
+    /// Reflector, on a hold: the answer to a ping.
+    Pong {
+        /// Of the ping.
+        nth: u8,
+    },
     /// Client, on a service channel about any connection of the run, or on a hold about itself.
     Command {
         /// The connection.
@@ -263,6 +281,11 @@ pub enum Frame {
         hold: u32,
         /// Which push.
         nth: u8,
+    },
+    /// Reflector, on the service channel: a note has just been written, as ordered.
+    Nudged {
+        /// The connection.
+        hold: u32,
     },
     /// Reflector, on the service channel: the client's answer to a push has arrived.
     Answered {
@@ -313,6 +336,9 @@ mod kind {
     pub(super) const TRY_ECHO: u8 = 0x13;
     pub(super) const PUSH: u8 = 0x14;
     pub(super) const ANSWER: u8 = 0x15;
+    pub(super) const NOTE: u8 = 0x16;
+    pub(super) const PING: u8 = 0x17;
+    pub(super) const PONG: u8 = 0x18;
     pub(super) const COMMAND: u8 = 0x20;
     pub(super) const BYE: u8 = 0x21;
     pub(super) const PUSHED: u8 = 0x30;
@@ -322,9 +348,10 @@ mod kind {
     pub(super) const REPORT: u8 = 0x34;
     pub(super) const DRAINING: u8 = 0x35;
     pub(super) const SETTLED: u8 = 0x36;
+    pub(super) const NUDGED: u8 = 0x37;
 
     pub(super) const fn known(kind: u8) -> bool {
-        matches!(kind, HELLO..=REFUSED | BEAT..=ANSWER | COMMAND..=BYE | PUSHED..=SETTLED)
+        matches!(kind, HELLO..=REFUSED | BEAT..=PONG | COMMAND..=BYE | PUSHED..=NUDGED)
     }
 }
 

@@ -45,6 +45,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Frame, FrameError> {
         kind::TRY_ECHO => Frame::TryEcho { nth: fields.u8()? },
         kind::PUSH => Frame::Push { nth: fields.u8()? },
         kind::ANSWER => Frame::Answer { nth: fields.u8()? },
+        kind::NOTE => Frame::Note,
+        kind::PING => Frame::Ping { nth: fields.u8()? },
+        kind::PONG => Frame::Pong { nth: fields.u8()? },
         kind::COMMAND => return command(bytes.len(), &mut fields),
         kind::BYE => Frame::Bye,
         kind::PUSHED => Frame::Pushed { hold: fields.u32()?, nth: fields.u8()? },
@@ -52,6 +55,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Frame, FrameError> {
         kind::ENDED => Frame::Ended { hold: fields.u32()?, how: how(fields.u8()?)? },
         kind::GONE => Frame::Gone { hold: fields.u32()? },
         kind::REPORT => Frame::Report { hold: fields.u32()?, traffic: traffic(&mut fields)? },
+        kind::NUDGED => Frame::Nudged { hold: fields.u32()? },
         kind::SETTLED => Frame::Settled { hold: fields.u32()? },
         kind::DRAINING => Frame::Draining,
         other => return Err(FrameError::Kind(other)),
@@ -81,6 +85,7 @@ fn command(length: usize, fields: &mut Fields<'_>) -> Result<Frame, FrameError> 
         4 => Order::StopReading,
         5 => Order::Resume,
         6 => Order::Report,
+        7 => Order::Nudge,
         code => return Err(field("an order", code)),
     };
     let length = 2 + length;

@@ -47,6 +47,9 @@ pub(super) fn put(frame: Frame, to: &mut BytesMut) {
         Frame::TryEcho { nth } => to.put_slice(&[kind::TRY_ECHO, nth]),
         Frame::Push { nth } => to.put_slice(&[kind::PUSH, nth]),
         Frame::Answer { nth } => to.put_slice(&[kind::ANSWER, nth]),
+        Frame::Note => to.put_u8(kind::NOTE),
+        Frame::Ping { nth } => to.put_slice(&[kind::PING, nth]),
+        Frame::Pong { nth } => to.put_slice(&[kind::PONG, nth]),
         Frame::Command { hold, order } => put_command(hold, order, to),
         Frame::Bye => to.put_u8(kind::BYE),
         Frame::Pushed { hold, nth } => {
@@ -80,6 +83,7 @@ pub(super) fn put(frame: Frame, to: &mut BytesMut) {
                 to.put_u32(value);
             }
         }
+        Frame::Nudged { hold } => put_event(kind::NUDGED, hold, to),
         Frame::Settled { hold } => put_event(kind::SETTLED, hold, to),
         Frame::Draining => to.put_u8(kind::DRAINING),
     }
@@ -118,5 +122,6 @@ fn put_command(hold: u32, order: Order, to: &mut BytesMut) {
         Order::StopReading => to.put_u8(4),
         Order::Resume => to.put_u8(5),
         Order::Report => to.put_u8(6),
+        Order::Nudge => to.put_u8(7),
     }
 }

@@ -24,6 +24,7 @@ fn order() -> impl Strategy<Value = Order> {
         Just(Order::StopReading),
         Just(Order::Resume),
         Just(Order::Report),
+        Just(Order::Nudge),
         (micros(Duration::ZERO, MAX_AFTER), 1..=MAX_PUSHES, micros(MIN_SPACING, MAX_SPACING))
             .prop_map(|(after, count, spacing)| Order::Push { after, count, spacing }),
     ]
@@ -52,6 +53,10 @@ fn frame() -> impl Strategy<Value = Frame> {
         any::<(u32, u32)>().prop_map(|(seq, seen)| Frame::Echo { seq, seen }),
         any::<u8>().prop_map(|nth| Frame::Try { nth }),
         any::<u8>().prop_map(|nth| Frame::TryEcho { nth }),
+        Just(Frame::Note),
+        any::<u8>().prop_map(|nth| Frame::Ping { nth }),
+        any::<u8>().prop_map(|nth| Frame::Pong { nth }),
+        any::<u32>().prop_map(|hold| Frame::Nudged { hold }),
         any::<u8>().prop_map(|nth| Frame::Push { nth }),
         any::<u8>().prop_map(|nth| Frame::Answer { nth }),
         (any::<u32>(), order()).prop_map(|(hold, order)| Frame::Command { hold, order }),

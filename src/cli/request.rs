@@ -2,6 +2,7 @@
 
 use super::exit::Failure;
 use super::values;
+use crate::measure::keep::PLAIN;
 use crate::measure::{Plan, PlanError};
 use crate::model::duration::short;
 use crate::model::{Scheme, Target};
@@ -30,6 +31,10 @@ pub struct RequestArgs {
     /// Do not repeat the result with few connections (the repetition takes as long again as the expiry)
     #[arg(long)]
     pub no_recheck: bool,
+    /// Prove the heartbeat before it is recommended: so many refreshes at that interval must each have been necessary; 0
+    /// proves nothing (with a reflector only)
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=16))]
+    pub verify: u32,
 }
 
 impl RequestArgs {
@@ -48,7 +53,7 @@ impl RequestArgs {
         if self.no_recheck {
             request.recheck = 0;
         }
-        Plan::new(request).map_err(|error| refused(&error))
+        Plan::keeping(request, &PLAIN, self.verify).map_err(|error| refused(&error))
     }
 }
 

@@ -2,8 +2,9 @@
 //! seconds and milliseconds have three decimals.
 
 use super::RunInfo;
+use crate::measure::recommend::Effects;
 use crate::measure::{Findings, SpeakerFindings, Step, Verdict};
-use crate::model::{HoldRecord, Refresh, duration};
+use crate::model::{HoldRecord, duration};
 use std::time::{Duration, SystemTime};
 
 /// The schema that this version writes and reads.
@@ -233,11 +234,11 @@ fn summary_row(
         // A share belongs to an expiry; a bare lower bound has none.
         Cell::or_empty(step.filter(|step| mixture || step.high.is_some()), |step| Cell::fraction(step.share)),
         Cell::or_empty(heartbeat, |heartbeat| Cell::seconds(heartbeat.heartbeat)),
-        Cell::or_empty(heartbeat, |_| Cell::text(Refresh::Data.as_str())),
+        Cell::or_empty(heartbeat, |heartbeat| Cell::text(heartbeat.kind.as_str())),
         Cell::or_empty(heartbeat.and_then(|heartbeat| heartbeat.verified), |verified| {
             Cell::text(if verified { "yes" } else { "no" })
         }),
-        Cell::text("untested"),
+        Cell::text(Effects::of_cells(&findings.kept).tcp_keepalive.as_str()),
         Cell::text(doubts(findings)),
         Cell::text(TOOL_VERSION),
     ]

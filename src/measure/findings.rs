@@ -1,6 +1,7 @@
 //! What was found: judgements, computed from hold records.
 
-use crate::model::{Cause, FirstSpeaker, Outcome};
+use super::keep::Cell;
+use crate::model::{Cause, FirstSpeaker, Outcome, Refresh};
 use crate::time::{Duration, Instant};
 
 /// The whole answer for one target and address.
@@ -12,6 +13,8 @@ pub struct Findings {
     pub speakers: Vec<SpeakerFindings>,
     /// Reasons not to believe the result, each with what to try.
     pub doubts: Vec<Doubt>,
+    /// Which kinds of refresh keep the path from forgetting, as far as they were tried.
+    pub kept: Vec<Cell>,
     /// The heartbeat to deploy; `None` where nothing supports one.
     pub recommendation: Option<Recommendation>,
     /// Why there is no recommendation, where there is none.
@@ -81,9 +84,11 @@ pub struct Doubt {
     pub remedy: String,
 }
 
-/// A heartbeat, not yet verified.
+/// A heartbeat.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recommendation {
+    /// What to send.
+    pub kind: Refresh,
     /// The longest interval to deploy, whole seconds (tenths below 10 s).
     pub heartbeat: Duration,
     /// The sentence that says why.

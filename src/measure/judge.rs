@@ -5,6 +5,7 @@ use super::doubt;
 use super::estimate::{self, Blur};
 use super::evidence::{self, Sample, samples};
 use super::findings::{Findings, SpeakerFindings, Step, Verdict};
+use super::keep::matrix;
 use super::recommend;
 use crate::model::{Cause, Experiment, FirstSpeaker, HoldRecord, Outcome};
 use crate::time::Duration;
@@ -29,14 +30,16 @@ pub fn judge(records: &[HoldRecord], context: &Context) -> Findings {
         doubts.extend(doubt::of_estimate(estimate, &speakers, records, context));
     }
     let verdict = verdict(context, main.as_ref(), &ladder);
+    let kept = speakers.first().map(|main| matrix(records, main)).unwrap_or_default();
     let (recommendation, no_recommendation) = match (&verdict, &main) {
-        (Verdict::Measured, Some(_)) => recommend::recommend(&speakers, context),
+        (Verdict::Measured, Some(_)) => recommend::prove(recommend::recommend(&speakers, context), records, &kept),
         _ => (None, Some("there is no answer to recommend from".to_owned())),
     };
     Findings {
         verdict,
         speakers,
         doubts,
+        kept,
         recommendation,
         no_recommendation,
         rtt: context.rtt,

@@ -3,6 +3,7 @@
 //!
 //! - [`plan`]: which holds, how many connections, packets, bytes and how long;
 //! - [`planner`]: the state machine that asks for actions and handles observations (drain rule);
+//! - [`keep`]: connections that are kept alive beside the ladder: which refresh works, and the proof of a heartbeat;
 //! - [`evidence`], [`posterior`]: what the holds say, and what the path can be;
 //! - [`findings`]: what was found, in the shape that the report and the summary CSV need;
 //! - [`recommend`]: what to deploy, from one run or from many.
@@ -14,6 +15,7 @@ pub mod estimate;
 pub mod evidence;
 pub mod findings;
 pub mod judge;
+pub mod keep;
 pub mod plan;
 pub mod planner;
 pub mod posterior;

@@ -6,7 +6,8 @@
 //! two rungs, and one burst of tests resolves it), and **spares** opened at the start, needed when the expiry is near
 //! the longest silence of interest and no longer rungs are left to ask whether anything survived.
 
-use crate::model::{Cliff, FirstSpeaker};
+use super::keep::Keeping;
+use crate::model::{Cliff, FirstSpeaker, Refresh};
 use crate::time::Duration;
 
 /// What is asked, from the profile and the flags.
@@ -56,6 +57,8 @@ pub struct Plan {
     pub spares: u32,
     /// Connections kept for the client-first comparison; they are part of the budget.
     pub client_first: u32,
+    /// What is kept alive beside the ladder, to see which refresh works; part of the budget too. `None`: nothing.
+    pub keep: Option<Keeping>,
 }
 
 /// What a plan costs if nothing dies before its maximum.
@@ -145,7 +148,19 @@ impl Plan {
         let fan = (budget as f64 * 0.31).round() as u32;
         let rungs = rungs(&request, (budget - spares - fan) as usize);
         let fan = fan_offsets(&request, &rungs, budget - spares - rungs.len() as u32);
-        Ok(Self { request, speaker, rungs, fan, spares, client_first })
+        Ok(Self { request, speaker, rungs, fan, spares, client_first, keep: None })
+    }
+
+    /// The same, with a part of the connections kept alive by `kinds` of refresh; `verify` refreshes at the recommended
+    /// interval are to be proven necessary.
+    pub fn keeping(request: Request, kinds: &[Refresh], verify: u32) -> Result<Self, PlanError> {
+        let keep = Keeping::plan(&request, kinds, verify);
+        let part = keep.as_ref().map_or(0, Keeping::connections);
+        let connections = request.connections;
+        let mut plan = Self::new(Request { connections: connections - part, ..request })?;
+        plan.request.connections = connections;
+        plan.keep = keep;
+        Ok(plan)
     }
 
     /// Connections that the ladder opens, control not counted.
@@ -162,14 +177,17 @@ impl Plan {
 
     /// What it costs if nothing dies.
     pub fn cost(&self) -> Cost {
-        let connections = self.connections() + 1;
+        let kept = self.keep.as_ref().map_or(0, Keeping::connections);
+        let connections = self.connections() + 1 + kept;
         let opening = self.opening_gap() * (self.connections() - self.fan.len() as u32);
         let longest = self.request.max + opening + Duration::from_secs(2);
         // Around each test about 2 s of dense beats (10 a second), between them one every 5 s.
         let dense = (self.rungs.len() as u64 * 20).min(longest.as_secs() * 10);
         // The engine's service channel to a reflector says a word each way every second.
         let service = if self.request.reflector { longest.as_secs() } else { 0 };
-        let beats = dense + longest.as_secs() / 5 + service;
+        // A connection that is kept alive is refreshed at ages that double.
+        let doublings = (self.request.max.as_secs_f64() / self.request.min.as_secs_f64()).log2().max(1.0) as u64 + 3;
+        let beats = dense + longest.as_secs() / 5 + service + u64::from(kept) * doublings;
         Cost {
             connections,
             packets: u64::from(connections) * PACKETS_A_HOLD + beats * PACKETS_A_BEAT,

@@ -1,5 +1,6 @@
 //! The result for programs: one document, with the names of the CSV.
 
+use super::kept;
 use super::plan::plan_json;
 use crate::journal::RunInfo;
 use crate::journal::columns::{self, Cell, TOOL_VERSION, timestamp};
@@ -8,7 +9,7 @@ use crate::model::{HoldRecord, duration};
 use serde_json::{Map, Value, json};
 
 /// Everything about a run: `run`, `plan`, `verdict`, `summary` and `holds` (rows with the columns of the two CSV files),
-/// `doubts`, `recommendation`.
+/// `refreshes` (what keeps the path alive), `doubts`, `recommendation`.
 pub fn json(info: &RunInfo, plan: &Plan, findings: &Findings, holds: &[HoldRecord]) -> Value {
     let why = match &findings.verdict {
         Verdict::Unreachable(why) | Verdict::Inconclusive(why) => Some(why),
@@ -22,7 +23,7 @@ pub fn json(info: &RunInfo, plan: &Plan, findings: &Findings, holds: &[HoldRecor
     let recommendation = findings.recommendation.as_ref().map(|found| {
         json!({
             "heartbeat_s": number(&duration::seconds(found.heartbeat)),
-            "refresh": "data",
+            "refresh": found.kind,
             "reason": found.reason,
             "verified": found.verified.map(|verified| if verified { "yes" } else { "no" }),
         })
@@ -39,6 +40,7 @@ pub fn json(info: &RunInfo, plan: &Plan, findings: &Findings, holds: &[HoldRecor
         "decided_after_s": number(&duration::seconds(findings.decided_at.since_start())),
         "summary": summary.iter().map(|row| object(&columns::SUMMARY, row)).collect::<Vec<_>>(),
         "holds": holds.iter().map(|hold| object(&columns::HOLDS, &columns::hold(info, hold))).collect::<Vec<_>>(),
+        "refreshes": kept::json(&findings.kept),
         "doubts": doubts,
         "recommendation": recommendation,
         "no_recommendation": findings.no_recommendation,

@@ -10,6 +10,7 @@ mod advice;
 mod axis;
 mod curve;
 mod document;
+mod kept;
 mod plan;
 mod progress;
 pub mod recipes;

@@ -2,6 +2,7 @@
 
 use super::document::number;
 use crate::journal::{RunInfo, columns};
+use crate::measure::keep::Keeping;
 use crate::measure::{Cost, Plan};
 use crate::model::{FirstSpeaker, duration};
 use crate::time::Duration;
@@ -42,6 +43,7 @@ fn text(plan: &Plan, info: &RunInfo, cost: &Cost) -> String {
         0 => String::new(),
         n => format!("  {n} of these lengths stand beside timeouts that the profile knows\n"),
     };
+    let kept = plan.keep.as_ref().map(kept).unwrap_or_default();
     let question = match plan.speaker {
         FirstSpeaker::Server => "server first",
         FirstSpeaker::Client => "client first",
@@ -49,7 +51,7 @@ fn text(plan: &Plan, info: &RunInfo, cost: &Cost) -> String {
     format!(
         "{target}{at}: how long may it stay silent, {question}?\n\
          \x20 {ladder} connections (+{control} control): {rungs} for {min} to {max}{reserve}{compare}\n\
-         {beside}  at most {packets} packets, {bytes}{again}\n\
+         {kept}{beside}  at most {packets} packets, {bytes}{again}\n\
          \x20 ends by {end} ({longest}) if nothing expires, else {after}\n",
         target = info.target,
         min = duration::short(request.min),
@@ -62,6 +64,16 @@ fn text(plan: &Plan, info: &RunInfo, cost: &Cost) -> String {
         end = clock(info.started_at, cost.longest),
         longest = duration::short(cost.longest),
     )
+}
+
+/// What is kept alive beside the ladder.
+fn kept(keep: &Keeping) -> String {
+    let kinds: Vec<&str> = keep.kinds.iter().map(|kind| kind.as_str()).collect();
+    let proof = match keep.verify {
+        0 => String::new(),
+        _ => " and prove the heartbeat (--verify)".to_owned(),
+    };
+    format!("  {} more are kept alive, to see which refresh works{proof}: {}\n", keep.connections(), kinds.join(", "))
 }
 
 /// The plan for programs.
@@ -83,6 +95,9 @@ pub fn plan_json(plan: &Plan) -> Value {
         "spares": plan.spares,
         "client_first": plan.client_first,
         "control": parts.control,
+        "kept": plan.keep.as_ref().map_or(0, Keeping::connections),
+        "kinds": plan.keep.as_ref().map(|keep| keep.kinds.clone()).unwrap_or_default(),
+        "verify": plan.keep.as_ref().map(|keep| keep.verify),
         "recheck": request.recheck,
         "cliffs": cliffs,
         "connections": cost.connections,
@@ -101,7 +116,8 @@ struct Parts {
 impl Parts {
     fn of(plan: &Plan, cost: &Cost) -> Self {
         let ladder = plan.rungs.len() as u32 + plan.fan.len() as u32 + plan.spares + plan.client_first;
-        Self { ladder, control: cost.connections.saturating_sub(ladder) }
+        let kept = plan.keep.as_ref().map_or(0, Keeping::connections);
+        Self { ladder, control: cost.connections.saturating_sub(ladder + kept) }
     }
 }
 
@@ -170,6 +186,7 @@ mod tests {
             fan: vec![Duration::from_millis(50); 166],
             spares: 42,
             client_first: 6,
+            keep: None,
         };
         let cost = Cost { connections: 514, packets: 12_345, bytes: 1_234_567, longest: Duration::from_secs(605) };
         let mut info = RunInfo {

@@ -1,6 +1,7 @@
 //! The answer at a glance.
 
 use super::curve;
+use super::kept;
 use super::sentence::{answer, explanations, who};
 use super::style::{Look, Page, Style, wrap};
 use crate::journal::RunInfo;
@@ -21,6 +22,7 @@ pub fn summary(info: &RunInfo, plan: &Plan, findings: &Findings, holds: &[HoldRe
         lines.extend(style.labelled(Look::Bold, who(found.speaker), &answer(found)));
     }
     lines.extend(recommendation(findings, style));
+    lines.extend(kept::lines(&findings.kept, style));
     let mut notes = explanations(&findings.speakers);
     let told = findings.doubts.iter().any(|doubt| doubt.word == "client-first-only");
     // a FIN or RST that came of its own accord is the far side's word
@@ -95,7 +97,7 @@ fn recommendation(findings: &Findings, style: Style) -> Vec<String> {
                 Some(false) => "tested, and it was not enough",
             };
             let every = duration::short(found.heartbeat);
-            let text = format!("data every {every}, {proof}: {}", found.reason);
+            let text = format!("{} every {every}, {proof}: {}", kept::name(found.kind), found.reason);
             style.labelled(Look::Bold, "heartbeat", &text)
         }
         (None, Some(why)) if findings.verdict == Verdict::Measured => {

@@ -5,7 +5,7 @@ use crate::{SUMMARY_HEADER, hold, info, lines, new_file};
 use idlescope::journal::columns::TOOL_VERSION;
 use idlescope::journal::{NdjsonWriter, SummaryFile};
 use idlescope::measure::{Doubt, Findings, Recommendation, SpeakerFindings, Verdict};
-use idlescope::model::{Cause, Ending, Fact, FirstSpeaker, HoldId, Observation, Outcome, Witness};
+use idlescope::model::{Cause, Ending, Fact, FirstSpeaker, HoldId, Observation, Outcome, Refresh, Witness};
 use idlescope::time::{Duration, Instant};
 use std::path::Path;
 use tempfile::TempDir;
@@ -31,8 +31,12 @@ fn the_summary_has_a_row_for_each_speaker_and_step() {
         },
     ]);
     found.speakers[0].sweep = Some(Duration::from_secs(10));
-    found.recommendation =
-        Some(Recommendation { heartbeat: Duration::from_secs(46), reason: "because".into(), verified: None });
+    found.recommendation = Some(Recommendation {
+        kind: Refresh::Data,
+        heartbeat: Duration::from_secs(46),
+        reason: "because".into(),
+        verified: None,
+    });
     let doubt = |word| Doubt { word, seen: String::new(), remedy: String::new() };
     found.doubts = vec![doubt("few"), doubt("mine")];
     let mut file = SummaryFile::open(&path).unwrap();

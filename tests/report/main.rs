@@ -49,6 +49,7 @@ fn plan(reflector: bool) -> Plan {
         fan: Vec::new(),
         spares: 0,
         client_first: 0,
+        keep: None,
     }
 }
 
@@ -102,7 +103,7 @@ fn findings(speakers: Vec<SpeakerFindings>) -> Findings {
 }
 
 fn heartbeat(seconds: f64, reason: &str) -> Recommendation {
-    Recommendation { heartbeat: secs(seconds), reason: reason.into(), verified: None }
+    Recommendation { kind: Refresh::Data, heartbeat: secs(seconds), reason: reason.into(), verified: None }
 }
 
 /// Forgotten in silence at 5.2 s; client first revives.

@@ -29,6 +29,7 @@ pub(crate) fn findings(speakers: Vec<SpeakerFindings>) -> Findings {
         verdict: Verdict::Measured,
         speakers,
         doubts: Vec::new(),
+        kept: Vec::new(),
         recommendation: None,
         no_recommendation: None,
         rtt: None,

@@ -151,6 +151,12 @@ impl Probed {
         row
     }
 
+    /// The first row of the summary about this first speaker: of a mixture, its shortest step.
+    pub(crate) fn found_first(&self, speaker: &str) -> &Row {
+        let row = self.summary.iter().find(|row| row.get("first_speaker") == speaker);
+        row.unwrap_or_else(|| panic!("no row about {speaker} first\n{}", self.told()))
+    }
+
     /// This first speaker's expiry as an interval.
     pub(crate) fn interval(&self, speaker: &str) -> (f64, f64) {
         let row = self.found(speaker);

@@ -77,6 +77,7 @@ mod tests {
             verdict: Verdict::Measured,
             speakers,
             doubts: Vec::new(),
+            kept: Vec::new(),
             recommendation: None,
             no_recommendation: None,
             rtt: None,

@@ -3,7 +3,7 @@
 use super::hold::{Hold, Role, State};
 use super::{Phase, Planner};
 use crate::measure::evidence;
-use crate::model::{Action, Cause, Experiment, FirstSpeaker};
+use crate::model::{Action, Experiment, FirstSpeaker};
 use crate::time::Duration;
 
 /// Connections still inside the bracket's lower end that are asked client first.
@@ -40,7 +40,7 @@ impl Planner {
             return;
         }
         if self.plan.request.recheck == 0 {
-            self.finish(Cause::Undetermined);
+            self.finish_when_kept();
             return;
         }
         let findings = self.findings();
@@ -48,7 +48,7 @@ impl Planner {
         let n = self.plan.request.recheck;
         match step.and_then(|s| s.high.map(|high| (s.low.as_secs_f64(), high.as_secs_f64()))) {
             Some((low, high)) if n > 0 => self.start_recheck(n, low, high),
-            _ => self.finish(Cause::Undetermined),
+            _ => self.finish_when_kept(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Planner {
                 && matches!(h.state, State::Planned | State::Opening | State::Silent | State::Testing(_))
         };
         if !self.holds.iter().any(waiting) {
-            self.finish(Cause::Undetermined);
+            self.finish_when_kept();
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::model::{Action, Cause, Ending, Experiment, HoldId, Outcome};
 use crate::time::{Duration, Instant};
 
 /// Ends within this time of the control's end belong to the same event.
-const SAME_EVENT: Duration = Duration::from_secs(2);
+pub(super) const SAME_EVENT: Duration = Duration::from_secs(2);
 /// A new control connection is up within this time of the old one's last word, unless the path itself was down.
 const OUTAGE: Duration = Duration::from_secs(7);
 /// Beats become dense this long before a test.
@@ -115,6 +115,7 @@ impl Planner {
 
     fn is_dense(&self) -> bool {
         !self.testing.is_empty()
+            || self.kept_wants_company()
             || matches!(self.phase, Phase::Resolve(_) | Phase::Compare)
             || (self.restarts > 0 && !self.to_open.is_empty())
             || self.due.first().is_some_and(|d| d.0 <= self.now + LEAD + 2 * self.pulse.rtt.usual())

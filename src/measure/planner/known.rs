@@ -4,6 +4,7 @@ use super::hold::{Hold, State};
 use super::{Phase, Planner};
 use crate::measure::evidence::{Fate, Sample};
 use crate::measure::findings::{Findings, Progress};
+use crate::measure::keep::Keeper;
 use crate::measure::{Context, judge};
 use crate::model::{Experiment, HoldRecord, Outcome};
 use crate::time::{Duration, Instant};
@@ -11,8 +12,9 @@ use crate::time::{Duration, Instant};
 impl Planner {
     /// What is known now.
     pub fn findings(&self) -> Findings {
+        let kept = self.keeper.iter().flat_map(|keeper| keeper.records().iter().cloned());
         let records: Vec<HoldRecord> =
-            self.compared.iter().cloned().chain(self.holds.iter().filter_map(Hold::record)).collect();
+            self.compared.iter().cloned().chain(self.holds.iter().filter_map(Hold::record)).chain(kept).collect();
         judge::judge(&records, &self.context())
     }
 
@@ -24,7 +26,7 @@ impl Planner {
             rto: self.pulse.rtt.rto(),
             loss: self.pulse.observed_loss(),
             late_share: self.pulse.late_share(),
-            open: self.open_starts(),
+            open: self.open_then.clone().unwrap_or_else(|| self.open_starts()),
             control_ages: self.control_ages.clone(),
             earlier: self.earlier.clone(),
             doubts: self.doubts.iter().cloned().chain(self.outage_doubt()).collect(),
@@ -48,11 +50,13 @@ impl Planner {
                 latest_start.min(now.max(self.first_start() + Duration::from_secs(3))) + self.plan.request.max
             }
             Phase::Resolve(_) | Phase::Compare => now + Duration::from_secs(10),
+            Phase::Keep => self.keeper.as_ref().and_then(Keeper::ends_by).unwrap_or(now) + Duration::from_secs(3),
             Phase::Recheck => self.due.last().map_or(now, |d| d.0) + Duration::from_secs(3),
         };
         Progress {
             phase: self.phase_name(),
-            open: self.holds.iter().filter(|h| matches!(h.state, State::Silent | State::Testing(_))).count() as u32,
+            open: self.holds.iter().filter(|h| matches!(h.state, State::Silent | State::Testing(_))).count() as u32
+                + self.keeper.as_ref().map_or(0, Keeper::open),
             alive: judged(Fate::Alive).count() as u32,
             dead: dead as u32,
             void: void as u32,
@@ -70,6 +74,7 @@ impl Planner {
             Phase::Second(_) => "looking for a second step",
             Phase::Compare => "comparing client first",
             Phase::Recheck => "re-checking with few connections",
+            Phase::Keep => "verifying the heartbeat",
             Phase::Finish => "done",
         }
     }

@@ -10,6 +10,7 @@
 mod compare;
 mod control;
 mod hold;
+mod keeping;
 mod known;
 mod one_sided;
 mod pulse;
@@ -24,6 +25,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::Plan;
 use super::evidence::{self, Fate, Sample};
 use super::findings::{Doubt, Verdict};
+use super::keep::Keeper;
 use super::posterior::Sweeps;
 use crate::model::{Action, Cause, Experiment, Fact, HoldId, HoldRecord, Observation, Output};
 use crate::time::{Duration, Instant};
@@ -55,6 +57,8 @@ enum Phase {
     Compare,
     /// Again, with few connections.
     Recheck,
+    /// Waiting for what is kept alive.
+    Keep,
     /// Writing down what is left.
     Finish,
 }
@@ -82,10 +86,14 @@ pub struct Planner {
     earlier: Vec<Sample>,
     /// Its comparison of the other first speaker.
     compared: Vec<HoldRecord>,
+    /// Beside the ladder: what is kept alive.
+    keeper: Option<Keeper>,
     doubts: Vec<Doubt>,
     control_ages: Vec<f64>,
     verdict: Option<Verdict>,
     decided_at: Option<Instant>,
+    /// Starts of the connections that were open then: that they had not ended is part of the answer.
+    open_then: Option<Vec<f64>>,
     restarts: u32,
     failed_opens: u32,
     /// Who was told of the closes that came unasked.
@@ -131,6 +139,7 @@ impl Planner {
         let compared = decided.iter().filter(other).cloned().collect();
         let mut planner = Self {
             pulse: Pulse::new(plan.request.try_spacing, plan.request.max),
+            keeper: plan.keep.clone().map(|keep| Keeper::new(keep, plan.request.min, plan.opening_gap())),
             plan,
             holds: Vec::new(),
             phase: Phase::Reach,
@@ -147,6 +156,7 @@ impl Planner {
             control_ages: Vec::new(),
             verdict: None,
             decided_at: None,
+            open_then: None,
             restarts: 0,
             failed_opens: 0,
             closes: one_sided::Closes::default(),
@@ -175,6 +185,7 @@ impl Planner {
     /// Plans the connections of a ladder that starts at `base`, with rungs above `above` seconds (what is known to
     /// be alive is not asked again) and not far beyond `below`.
     fn lay_out(&mut self, base: Instant, above: f64, below: f64) {
+        self.start_keeping(base);
         let gap = self.plan.opening_gap();
         let mut at = base;
         let ages: Vec<Duration> = self
@@ -232,6 +243,7 @@ impl Planner {
         self.test_what_is_due();
         self.check_trials();
         self.settle();
+        self.keep();
         match &self.phase {
             Phase::Reach | Phase::Finish => {}
             Phase::Climb => self.climb(),
@@ -239,6 +251,7 @@ impl Planner {
             Phase::Second(_) => self.seek_second(),
             Phase::Compare => self.compare(),
             Phase::Recheck => self.recheck(),
+            Phase::Keep => self.finish_when_kept(),
         }
     }
 
@@ -287,6 +300,7 @@ impl Planner {
     fn climb(&mut self) {
         if self.deaths > self.suspects {
             self.phase = Phase::Resolve(resolve::Tail::new(self.now));
+            self.keep_still();
             self.pulse.hurry(self.now);
             return;
         }
@@ -300,7 +314,9 @@ impl Planner {
     /// The answer stands: compare, re-check, or finish.
     fn decide(&mut self) {
         if self.decided_at.is_none() {
+            self.open_then = Some(self.open_starts());
             self.decided_at = Some(self.now);
+            self.tell_keeper(false);
         }
         self.start_compare();
     }
@@ -310,6 +326,7 @@ impl Strategy for Planner {
     fn handle(&mut self, seen: &Observation) {
         self.now = self.now.max(seen.at);
         match (&seen.fact, seen.hold) {
+            (_, Some(id)) if Keeper::owns(id) => self.seen_kept(seen),
             (Fact::Opened { silent_since, rtt, local_port }, Some(id)) => {
                 self.seen_opened(id, *silent_since, *rtt, *local_port);
             }
@@ -348,6 +365,7 @@ impl Strategy for Planner {
             Some(self.pulse.next()),
             self.phase_wake(),
             self.dense_from(),
+            self.keep_wake(),
         ];
         let wake = wake.into_iter().flatten().min().unwrap_or(self.now);
         Output::Wait(wake.max(self.now + Duration::from_millis(1)))

@@ -97,9 +97,11 @@ impl Planner {
         }
         if self.deaths == 0 {
             self.phase = Phase::Climb;
+            self.keep_on();
             return;
         }
         tail.ticks += 1;
+        self.hint_keeper();
         let view = match tail.seen.take() {
             Some((news, view)) if news == self.news => *view,
             _ => self.view(&self.evidence()),
@@ -151,6 +153,7 @@ impl Planner {
             // The deaths were false, or void by now: climb on.
             self.suspects = self.deaths;
             self.phase = Phase::Climb;
+            self.keep_on();
             return;
         }
         // Older connections: did anything survive?
@@ -198,6 +201,7 @@ impl Planner {
             if narrow || out_of_time {
                 self.phase = Phase::Second(second::Climb::new(self.now));
                 self.start_second(view);
+                self.tell_keeper(true);
             }
             return;
         }
@@ -211,6 +215,7 @@ impl Planner {
             if p.nothing > 0.5 {
                 self.suspects = self.deaths;
                 self.phase = Phase::Climb;
+                self.keep_on();
             } else {
                 self.decide();
             }

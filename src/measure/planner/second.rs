@@ -110,6 +110,7 @@ impl Planner {
             second.map_or((climb.share, 1.0), |s| (s.share.clamp(0.05, 0.95), s.nothing))
         };
         let luck = each.powi(dead);
+        self.still_keeper(dead > 0);
         if dead > 0 && (doubt < BELIEVED || ended >= 3) {
             self.phase = Phase::Second(climb);
             self.decide();

@@ -22,7 +22,7 @@ impl Planner {
 
     /// How a test is repeated on this path: five to eight tries over three retransmission timeouts (R = 3 leaves
     /// 0.7 % of false deaths at 10 % loss, R = 8 some 2e-6).
-    fn tries(&self) -> Tries {
+    pub(super) fn tries(&self) -> Tries {
         let count = match self.pulse.loss() {
             p if p < 0.008 => 5,
             p if p < 0.05 => 6,
@@ -33,7 +33,7 @@ impl Planner {
     }
 
     /// How many covered tries must stay unanswered.
-    fn covered_needed(&self) -> usize {
+    pub(super) fn covered_needed(&self) -> usize {
         (FALSE_VERDICT.ln() / self.round_trip_loss().ln()).ceil().clamp(3.0, 8.0) as usize
     }
 

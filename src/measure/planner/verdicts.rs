@@ -104,6 +104,7 @@ impl Planner {
                 State::Judged(_) | State::Gone => {}
             }
         }
+        self.stop_keeping(cause);
         self.write_controls();
         self.settle();
         self.close_heard();

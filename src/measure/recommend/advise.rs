@@ -239,7 +239,7 @@ fn effects_of(path: &PathEvidence) -> Effects {
 }
 
 /// Data, unless it was seen to fail; then the kernel's keepalive, if that was seen to work.
-fn kind(effects: Effects) -> Result<Refresh, Refusal> {
+pub(super) fn kind(effects: Effects) -> Result<Refresh, Refusal> {
     match (effects.data, effects.tcp_keepalive) {
         (Effect::Ineffective, Effect::Effective) => Ok(Refresh::TcpKeepalive),
         (Effect::Ineffective, _) => Err(Refusal {

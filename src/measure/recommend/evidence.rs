@@ -62,7 +62,7 @@ impl PathEvidence {
             speakers: findings.speakers.clone(),
             no_answer,
             rtt: findings.rtt,
-            recorded: recorded.map(|r| Recorded { heartbeat: r.heartbeat, kind: Refresh::Data, verified: r.verified }),
+            recorded: recorded.map(|r| Recorded { heartbeat: r.heartbeat, kind: r.kind, verified: r.verified }),
             effects: main.map_or(Effects::UNTESTED, |main| Effects::of_records(records, main)),
             doubts: findings.doubts.iter().map(|doubt| doubt.word.to_owned()).collect(),
         }

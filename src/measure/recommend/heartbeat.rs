@@ -3,7 +3,7 @@
 use crate::measure::Context;
 use crate::measure::doubt::is_server_first;
 use crate::measure::findings::{Recommendation, SpeakerFindings};
-use crate::model::Cause;
+use crate::model::{Cause, Refresh};
 use crate::time::Duration;
 
 /// How many lost heartbeats in a row are survived unless somebody wishes otherwise.
@@ -63,7 +63,13 @@ pub(in crate::measure) fn recommend(
         step.low.as_secs_f64(),
         margin.as_secs_f64()
     );
-    (Some(Recommendation { heartbeat, reason, verified: None }), None)
+    (Some(Recommendation { kind: Refresh::Data, heartbeat, reason, verified: None }), None)
+}
+
+/// What to try after an interval on which connections died: half of it, for nobody knows how much of it would have been
+/// enough.
+pub(in crate::measure) fn lowered(failed: Duration) -> Duration {
+    round_down(failed / 2)
 }
 
 /// Whole seconds; tenths below ten. Down, never up.

@@ -15,6 +15,7 @@ pub mod cost;
 pub mod effects;
 pub mod evidence;
 mod heartbeat;
+mod prove;
 pub mod settings;
 mod wording;
 
@@ -22,5 +23,6 @@ pub use advise::{Advice, Refusal, Wish, advise};
 pub use cost::Cost as DailyCost;
 pub use effects::Effects;
 pub use evidence::{PathEvidence, Recorded};
-pub(super) use heartbeat::recommend;
+pub(super) use heartbeat::{lowered, recommend};
+pub(super) use prove::prove;
 pub use settings::{Keepalive, Objective, Settings};

@@ -1,0 +1,239 @@
+//! The proof of the recommended heartbeat H: connections that are refreshed at exactly that interval outlive T, and then
+//! deliver a push that is answered.
+//!
+//! A refresh is proven necessary where the connection would have been silent for longer than T without it. With H between
+//! T/2 and T that holds for every single one from the first whose successor is later than T; with a shorter H (short T, where
+//! the time to repeat lost heartbeats weighs more) one lost refresh is survived by design, and it holds for every run of
+//! them that is longer than T: then the proof takes as many intervals more.
+//!
+//! A proof that fails lowers H and is tried again with fresh connections.
+
+use super::hold::{Kept, Purpose, State};
+use super::plan::FRESH;
+use super::{Env, Keeper, Known, is_kept, weaker};
+use crate::measure::recommend::lowered;
+use crate::model::{Effect, Experiment, Outcome, Refresh};
+use crate::time::{Duration, Instant};
+
+/// Verifying connections at a time, at most.
+const MOST: usize = 6;
+/// Beyond this many, only those that are done by then (in parts of T) take part.
+const FEW: usize = 3;
+const IN_TIME: f64 = 2.1;
+/// So many make a proof of their own; fewer are joined by fresh ones.
+const FEWEST: usize = 2;
+/// Lowered so often at most.
+const LOWERED: u32 = 3;
+
+/// Where the proof stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Proof {
+    /// The expiry, as far as it is known.
+    known: Option<Known>,
+    kind: Option<Refresh>,
+    interval: Duration,
+    /// Refreshes after which the push is due, the first included.
+    rounds: usize,
+    lowered: u32,
+    begun: bool,
+    over: bool,
+}
+
+impl Known {
+    /// The age at which the first step has forgotten.
+    fn upper(&self) -> Duration {
+        self.high.unwrap_or(self.low)
+    }
+
+    /// So many intervals in a row are longer than T.
+    fn run(&self, interval: Duration) -> u32 {
+        (self.upper().as_secs_f64() / interval.as_secs_f64().max(1e-3)).floor() as u32 + 1
+    }
+}
+
+impl Proof {
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+}
+
+impl Keeper {
+    /// The heartbeat is known: early connections whose refresh is in place go on at that interval.
+    pub(super) fn begin_proof(&mut self, known: Known, env: &Env<'_>) {
+        self.proof.known = Some(known);
+        if !self.proof.begun {
+            self.proof.begun = true;
+            match known.heartbeat.filter(|h| self.keeping.verify > 0 && *h > Duration::ZERO) {
+                Some(heartbeat) => self.prove(Refresh::Data, heartbeat, env),
+                None => self.proof.over = true,
+            }
+        }
+        for i in 0..self.holds.len() {
+            match self.holds[i].purpose {
+                Purpose::Early(_) => self.close(i),
+                Purpose::Proves => self.aim(i),
+                Purpose::Grows(_) => {}
+            }
+        }
+    }
+
+    /// Before T is known for sure: with a short T the last seconds of doubt are so long that no early connection would be
+    /// in place after them. Then the proof begins with what is known now, when the last few of them are.
+    pub(super) fn begin_early_proof(&mut self, known: Known, env: &Env<'_>) {
+        let Some(heartbeat) = known.heartbeat.filter(|h| self.keeping.verify > 0 && *h > Duration::ZERO) else {
+            return;
+        };
+        let run = known.run(heartbeat);
+        let in_place = self.in_place(known, Refresh::Data, heartbeat, run, env).len();
+        // Those that are refreshed later will be in place too, but not before they are.
+        if (FEWEST..=FEW).contains(&in_place) {
+            self.proof.begun = true;
+            self.proof.known = Some(known);
+            self.prove(Refresh::Data, heartbeat, env);
+        }
+    }
+
+    /// What it began with was wrong.
+    pub(super) fn drop_proof(&mut self) {
+        if self.known.is_none() {
+            self.proof = Proof::default();
+            for i in 0..self.holds.len() {
+                if self.holds[i].purpose == Purpose::Proves {
+                    self.close(i);
+                }
+            }
+        }
+    }
+
+    fn prove(&mut self, kind: Refresh, interval: Duration, env: &Env<'_>) {
+        let Some(known) = self.proof.known else { return };
+        let run = known.run(interval);
+        let rounds = self.keeping.verify as usize + run.saturating_sub(2) as usize;
+        self.proof = Proof { kind: Some(kind), interval, rounds, over: false, ..self.proof };
+        let mut ready = self.in_place(known, kind, interval, run, env);
+        // The proof is complete with the last of them: no more than the first few may be late.
+        let in_time = |&i: &usize| {
+            let ends = self.holds[i].sent[0] + interval * rounds as u32;
+            (ends - self.holds[i].since).as_secs_f64() <= IN_TIME * known.upper().as_secs_f64()
+        };
+        let punctual = ready.iter().filter(|i| in_time(i)).count();
+        ready.truncate(punctual.clamp(FEW, MOST));
+        for &i in &ready {
+            self.holds[i].purpose = Purpose::Proves;
+            self.holds[i].interval = Some(interval);
+            self.aim(i);
+        }
+        if ready.len() < FEWEST {
+            for copy in 0..FRESH {
+                let i = self.add(kind, Purpose::Proves, copy, env.now + self.gap * copy);
+                self.holds[i].interval = Some(interval);
+            }
+        }
+    }
+
+    /// Early connections whose one refresh was necessary and whose next one is still to come, the oldest refresh first.
+    fn in_place(&self, known: Known, kind: Refresh, interval: Duration, run: u32, env: &Env<'_>) -> Vec<usize> {
+        let necessary = known.upper() + env.rtt;
+        let fits = |h: &Kept| {
+            let Some(&first) = h.sent.first() else { return false };
+            matches!(h.purpose, Purpose::Early(_))
+                && h.kind == kind
+                && h.is_open()
+                && h.sent.len() == 1
+                && first + interval > env.now
+                && first - h.since < known.low.mul_f64(super::WITHIN)
+                && h.since + necessary < first + interval * (run - 1).max(1)
+        };
+        let mut found: Vec<usize> = (0..self.holds.len()).filter(|&i| fits(&self.holds[i])).collect();
+        found.sort_by_key(|&i| self.holds[i].sent[0]);
+        found
+    }
+
+    /// The next refresh or the test of a verifying connection.
+    pub(super) fn aim_proof(&mut self, i: usize) {
+        let Some(known) = self.proof.known else { return };
+        let (interval, rounds) = (self.proof.interval, self.proof.rounds);
+        let hold = &mut self.holds[i];
+        if hold.asked.is_some() {
+            return;
+        }
+        hold.next = None;
+        hold.test_at = None;
+        let rtt = hold.rtt.unwrap_or_default();
+        if hold.sent.is_empty() {
+            // The first one is necessary if the next one would be too late without it.
+            let high = known.upper() + 2 * rtt + Duration::from_millis(50);
+            let first = high.saturating_sub(interval * (known.run(interval) - 1).max(1)).max(interval / 20);
+            hold.next = Some(hold.since + first.min(interval));
+            return;
+        }
+        let at = hold.last() + interval;
+        let enough = hold.sent.len() >= rounds.max(1) && !known.more && at > hold.since + known.last;
+        if enough {
+            hold.test_at = Some(at);
+        } else {
+            hold.next = Some(at);
+        }
+    }
+
+    /// When a verifying connection will be tested.
+    pub(super) fn proof_ends(&self, hold: &Kept) -> Option<Instant> {
+        if hold.purpose != Purpose::Proves || hold.sent.is_empty() {
+            return None;
+        }
+        let left = (self.proof.rounds + 1).saturating_sub(hold.sent.len());
+        Some(hold.last() + self.proof.interval * left as u32)
+    }
+
+    /// Looks whether the proof is complete; lowers the interval, or changes the kind, where it failed.
+    pub(super) fn go_on_with_proof(&mut self, env: &Env<'_>) {
+        let Some(kind) = self.proof.kind.filter(|_| !self.proof.over) else { return };
+        let waiting = |h: &Kept| h.purpose == Purpose::Proves && h.state != State::Over;
+        if self.holds.iter().any(waiting) {
+            return;
+        }
+        let interval = self.proof.interval;
+        let of = |alive: bool| {
+            self.records
+                .iter()
+                .filter(|r| r.experiment == Experiment::Verify && r.refresh == kind && r.interval == Some(interval))
+                .filter(|r| r.outcome != Outcome::Void && (r.outcome == Outcome::Alive) == alive)
+                .count()
+        };
+        let (kept, forgotten) = (of(true), of(false));
+        if is_kept(kept, forgotten) {
+            self.proof.over = true;
+            return;
+        }
+        if self.proof.lowered >= LOWERED {
+            self.proof.over = true;
+            return;
+        }
+        self.proof.lowered += 1;
+        let other = self.effect(Refresh::TcpKeepalive) == Effect::Effective;
+        if kind == Refresh::Data && other && self.effect(Refresh::Data) == Effect::Ineffective {
+            self.prove(Refresh::TcpKeepalive, interval, env);
+        } else if forgotten == 0 {
+            // Nothing but disturbances: the same again.
+            self.prove(kind, interval, env);
+        } else {
+            self.prove(kind, lowered(interval), env);
+        }
+    }
+
+    /// Of growing connections of `kind`, as far as they are decided.
+    fn effect(&self, kind: Refresh) -> Effect {
+        let of = |alive: bool| {
+            let mine = |r: &&crate::model::HoldRecord| {
+                r.experiment == Experiment::Refresh
+                    && r.refresh == kind
+                    && r.outcome != Outcome::Void
+                    && (r.outcome == Outcome::Alive) == alive
+            };
+            self.records.iter().filter(mine).count()
+        };
+        let (kept, forgotten) = (of(true), of(false));
+        let seen = if is_kept(kept, forgotten) { Effect::Effective } else { Effect::Ineffective };
+        if kept + forgotten == 0 { weaker(Effect::Untested, Effect::Effective) } else { seen }
+    }
+}

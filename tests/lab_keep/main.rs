@@ -1,0 +1,126 @@
+//! What keeps a path alive, on real packets: `idlescope probe` against `idlescope serve` with each kind of box between them,
+//! every cell of the refresh matrix that ordinary sockets can fill, and the proof of the heartbeat.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use idlescope::lab::{Lab, LabSpec};
+use support::harness::{Job, Named};
+use support::probing::{Probed, probe, reflector};
+use support::programs::serve;
+
+/// Each test waits nearly all of its time, and each has a lab of its own.
+const AT_A_TIME: usize = 8;
+const LIMIT: Duration = Duration::from_secs(90);
+/// The kinds that ordinary sockets can send, in the order of the signs below.
+const KINDS: [&str; 4] = ["tcp-keepalive", "data", "data-client", "data-server"];
+
+fn main() -> ExitCode {
+    let tests = support::tests![
+        the_kernels_nat_is_refreshed_by_everything,
+        haproxy_counts_data_alone,
+        a_box_that_counts_data_alone,
+        a_box_that_counts_outbound_alone,
+        a_box_that_counts_inbound_alone,
+        a_box_that_eats_zero_byte_keepalives,
+        a_box_that_eats_one_byte_keepalives,
+        a_proxy_that_closes_one_side_only,
+        a_maximum_age_is_not_prevented_by_anything,
+        a_mixture_is_kept_for_its_shorter_step,
+    ];
+    let jobs: Vec<(String, Job)> =
+        tests.iter().map(|&(name, test): &Named| (name.to_owned(), Box::new(test) as Job)).collect();
+    support::harness::run_jobs(jobs, &[], AT_A_TIME)
+}
+
+/// What was found of each kind: `+`, `-` or `?`.
+fn signs(document: &serde_json::Value) -> String {
+    let cells = document["refreshes"].as_array().cloned().unwrap_or_default();
+    let sign = |kind: &str| {
+        let cell = cells.iter().find(|cell| cell["refresh"] == kind);
+        match cell.map(|cell| (cell["pushes"].as_str(), cell["answers"].as_str())) {
+            Some((Some("effective"), Some("effective"))) => '+',
+            Some((Some("untested"), _) | (_, Some("untested"))) | None => '?',
+            Some(_) => '-',
+        }
+    };
+    KINDS.map(sign).into_iter().collect()
+}
+
+fn keep(boxes: &str, max: &str) -> (Probed, serde_json::Value) {
+    let lab = Lab::build(&LabSpec::through([boxes]).unwrap()).unwrap();
+    let _server = serve(&lab, &[]);
+    let target = reflector(&lab);
+    let arguments = [&target, "--min", "1s", "--max", max, "--connections", "256", "--no-recheck", "--json"];
+    let probed = probe(&lab, &arguments, LIMIT);
+    probed.exits(0);
+    let document = serde_json::from_str(&probed.done.stdout).unwrap_or_else(|e| panic!("{e}\n{}", probed.told()));
+    (probed, document)
+}
+
+/// The matrix is `expected`, and the heartbeat was proven on data in time.
+fn check(boxes: &str, timeout: f64, max: &str, expected: &str) {
+    let (probed, document) = keep(boxes, max);
+    assert_eq!(signs(&document), expected, "{boxes}: {:#}\n{}", document["refreshes"], probed.told());
+    let row = probed.found_first("server");
+    assert_eq!((row.get("verified"), row.get("refresh")), ("yes", "data"), "{boxes}: {row:?}\n{}", probed.told());
+    let keepalive = if expected.starts_with('+') { "effective" } else { "ineffective" };
+    assert_eq!(row.get("tcp_keepalive"), keepalive, "{row:?}");
+    let heartbeat = row.number("heartbeat_s").unwrap();
+    let proofs: Vec<_> = probed.holds.iter().filter(|row| row.get("experiment") == "verify").collect();
+    assert!(proofs.len() >= 2, "{}", probed.told());
+    for proof in proofs {
+        assert_eq!(proof.get("outcome"), "alive", "{proof:?}\n{}", probed.told());
+        assert!(proof.number("interval_s").unwrap() >= heartbeat, "{proof:?} against {heartbeat}");
+        assert!(proof.number("hold_s").unwrap() > timeout, "{proof:?}");
+    }
+    let took = probed.done.took.as_secs_f64();
+    assert!(took <= 2.2 * timeout + 15.0, "{boxes}: {took} s\n{}", probed.told());
+}
+
+fn the_kernels_nat_is_refreshed_by_everything() {
+    check("nat,timeout=5s", 5.0, "12s", "++++");
+}
+
+fn haproxy_counts_data_alone() {
+    check("haproxy,timeout=5s", 5.0, "12s", "-+++");
+}
+
+fn a_box_that_counts_data_alone() {
+    check("data-only,timeout=5s", 5.0, "12s", "-+++");
+}
+
+fn a_box_that_counts_outbound_alone() {
+    check("outbound-only,timeout=5s", 5.0, "12s", "++++");
+}
+
+fn a_box_that_counts_inbound_alone() {
+    check("inbound-only,timeout=5s", 5.0, "12s", "++++");
+}
+
+fn a_box_that_eats_zero_byte_keepalives() {
+    check("eats-zero-byte,timeout=5s", 5.0, "12s", "-+++");
+}
+
+fn a_box_that_eats_one_byte_keepalives() {
+    check("eats-one-byte,timeout=5s", 5.0, "12s", "++++");
+}
+
+fn a_proxy_that_closes_one_side_only() {
+    check("half-closing-balancer,timeout=5s,side=client", 5.0, "12s", "-+++");
+}
+
+fn a_mixture_is_kept_for_its_shorter_step() {
+    check("mixture,first=4s,second=20s,share=0.5", 20.0, "24s", "++++");
+}
+
+fn a_maximum_age_is_not_prevented_by_anything() {
+    let (probed, document) = keep("maximum-age,age=6s", "12s");
+    assert_eq!(signs(&document), "----", "{:#}\n{}", document["refreshes"], probed.told());
+    let row = probed.found_first("server");
+    assert_eq!((row.get("cause"), row.get("heartbeat_s"), row.get("verified")), ("maximum-age", "", ""), "{row:?}");
+    assert!(probed.holds.iter().all(|row| row.get("experiment") != "verify"), "{}", probed.told());
+}

@@ -130,6 +130,9 @@ impl Ng {
     /// Takes a whole block.
     #[inline]
     fn step(&mut self, block: &[u8]) -> Step {
+        if word(block, self.big_endian) == OLD_PACKET {
+            return self.old_packet(block);
+        }
         let parse = if self.big_endian { parse_block_be } else { parse_block_le };
         let parsed = match parse(block) {
             Ok((_, parsed)) => parsed,
@@ -164,7 +167,6 @@ impl Ng {
                 let clock = Clock::new(resolution.unwrap_or(clock::MICROSECONDS), offset.unwrap_or(0));
                 self.add(Interface { link, most, clock })
             }
-            Block::Unknown(unknown) if unknown.block_type == OLD_PACKET => self.old_packet(block),
             _ => Step::Other,
         }
     }

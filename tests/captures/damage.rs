@@ -9,7 +9,7 @@ const PACKETS: u32 = 20;
 
 /// The frame with this number.
 fn frame(number: u32) -> Vec<u8> {
-    ethernet(&segment(number % 3 != 0, number, &vec![0x5a; number as usize * 7]))
+    ethernet(&segment(!number.is_multiple_of(3), number, &vec![0x5a; number as usize * 7]))
 }
 
 /// A file of many packets, and where each of its records or blocks begins (and the last one ends).

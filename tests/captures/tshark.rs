@@ -83,6 +83,9 @@ fn ours(file: &[u8]) -> Vec<String> {
     lines
 }
 
+/// Writes what is before an IP packet, given whether it is IPv4 and its type in Ethernet.
+type Header = fn(bool, [u8; 2]) -> Vec<u8>;
+
 /// Segments of all kinds.
 fn segments() -> Vec<Vec<u8>> {
     let syn = [2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 0, 1, 3, 3, 7];
@@ -101,7 +104,7 @@ fn segments() -> Vec<Vec<u8>> {
 fn tshark_sees_the_same_behind_every_link() {
     let ng = Ng::usual();
     let kind = |ip: &[u8]| if ip[0] >> 4 == 4 { [0x08u8, 0] } else { [0x86, 0xdd] };
-    let headers: [(u32, fn(bool, [u8; 2]) -> Vec<u8>); 8] = [
+    let headers: [(u32, Header); 8] = [
         (1, |_, kind| [&[2; 12], &kind[..]].concat()),
         (1, |_, kind| [&[2; 12], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6][..], &kind].concat()),
         (1, |v4, _| [&[2; 12], &[0x88, 0x64, 0x11, 0, 0, 1, 5, 0, 0, if v4 { 0x21 } else { 0x57 }][..]].concat()),

@@ -7,6 +7,8 @@ use crate::time::Duration;
 /// What the host at the other end saw of one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Testimony {
+    /// For how long its host has counted packets; what came before that it does not know. `None`: it may not see them.
+    pub watched: Option<Duration>,
     /// Segments of this connection that arrived there, whatever they were.
     pub arrived: Option<u32>,
     /// SYNs among them.
@@ -23,6 +25,8 @@ pub struct Testimony {
     pub silence: Option<Duration>,
     /// What its socket is now.
     pub socket: Option<SocketState>,
+    /// Whether somebody listens there on the connection's port now.
+    pub listening: Option<bool>,
     /// Which of its kernel's counters moved (`/proc/net/netstat`) while the connection ended.
     pub counters: Counters,
 }
@@ -30,6 +34,8 @@ pub struct Testimony {
 /// What became of the socket at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketState {
+    /// It waits for the last segment of the handshake, or for its program to have room for it.
+    Opening,
     /// It is open, as if nothing had happened.
     Open,
     /// It saw an end: a FIN or a reset.
@@ -57,7 +63,7 @@ pub struct Counters {
     pub listen_drops: Option<u32>,
     /// `EmbryonicRsts` of `TCPExt`: a reset ended a handshake.
     pub embryonic_resets: Option<u32>,
-    /// `PAWSEstab` and `PAWSActive`: time stamps that were too old.
+    /// `PAWSEstab`, `PAWSActive` and `PAWSTimewait`: time stamps that were too old.
     pub old_timestamps: Option<u32>,
     /// `OutRsts` of `Tcp`: resets sent by the whole host.
     pub resets_sent: Option<u32>,

@@ -23,6 +23,11 @@ pub struct Testimony {
     pub resets_received: Option<u32>,
     /// The time to live of the last of these, and that of the segments before it.
     pub reset_ttl: Option<(u8, u8)>,
+    /// Segments for the same service that belong to no connection its host knows and that it reset, from the address that
+    /// this connection comes from, but another port: what a NAT makes of a connection that it gives a new port.
+    pub rebound: Option<u32>,
+    /// The same from the address that the client itself has: what a NAT makes of what it does not recognise.
+    pub untranslated: Option<u32>,
     /// How long its host had heard nothing of the connection when the first reset of either direction came.
     pub silence: Option<Duration>,
     /// What its socket is now.

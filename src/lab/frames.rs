@@ -41,8 +41,11 @@ impl Frames {
             ignore_outgoing(&socket)?;
         }
         let index = rustix::net::netdevice::name_to_index(&socket, interface)?;
-        socket.bind(&link_layer(index)?)?;
-        Ok(Self(socket))
+        let frames = Self(socket);
+        // Asked once, the kernel stamps what comes from then on.
+        let _ = frames.stamp();
+        frames.0.bind(&link_layer(index)?)?;
+        Ok(frames)
     }
 
     /// The next frame; `None` where none is waiting.

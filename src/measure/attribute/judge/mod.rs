@@ -71,6 +71,14 @@ impl Case<'_> {
         self.ours == Some(end)
     }
 
+    /// Whether a witness had counted since before the connection began. It counts at least until the end: it was asked
+    /// then or later, and soon.
+    fn watched(&self, word: &Testimony) -> bool {
+        let last = self.closing.at.max(self.connection.last_at());
+        let age = Duration::from_nanos(last.saturating_sub(self.connection.opened()));
+        self.connection.is(Bit::Opened) && word.watched.is_none_or(|watched| watched >= age)
+    }
+
     /// Silence before the exchange.
     fn quiet(&self) -> Duration {
         Duration::from_nanos(self.closing.quiet)

@@ -5,6 +5,7 @@
 
 use super::super::look::{self, Id, Label, Look, Sequence, Stamps, Ttl};
 use super::super::mark::Mark;
+use super::super::side::Trait;
 use super::super::terms::{End, Verdict};
 use super::reset::{differ, families};
 use super::{Case, IDLE, shown};
@@ -173,6 +174,9 @@ fn breaks(case: &Case<'_>, by: End, look: &Look) -> Vec<String> {
     }
     if look.id == Id::Breaks {
         found.push(format!("identification {} does not go on from {name}'s {}", mark.id, own.last.id));
+    }
+    if look.id == Id::Zero && look.acknowledges() && own.is(Trait::IdSet) && !own.is(Trait::IdZero) {
+        found.push(format!("identification 0, while a socket of {name} counts: {} was the last", own.last.id));
     }
     if look.fragmentable {
         found.push(format!("it may be fragmented, which {name}'s other packets never may"));

@@ -111,6 +111,9 @@ pub(super) fn state_lost(case: &Case<'_>, by: End, verdict: Verdict) -> Verdict 
     let reset = moved(word.resets_sent);
     let kept = counters.abort_on_timeout == Some(0) && case.before(by).is(Trait::Spoke);
     match (word.socket, word.syns) {
+        (Some(SocketState::Absent), Some(0)) if reset && case.knows(Local::WitnessRestarted) => {
+            say(Cause::PeerRestarted, 0.93, "it was started anew since, and does not know of the connection")
+        }
         (Some(SocketState::Absent), Some(0)) if case.watched(word) && reset => {
             say(Cause::PeerRestarted, 0.9, "its host never saw this connection begin: restarted, or another host")
         }

@@ -53,6 +53,7 @@ pub(crate) fn a_connection_meets_the_remains_of_another() -> Vec<Judged> {
         drop(pair.server);
         is_closed(&pair.client);
         drop(pair.client);
+        clock::wait(LONG_CABLE * 3);
 
         let again = on_port(&scene, port);
         let nth = scene.row_to(row, &again, to);

@@ -117,6 +117,11 @@ pub(super) fn state_lost(case: &Case<'_>, by: End, verdict: Verdict) -> Verdict 
         (Some(SocketState::Absent), Some(0)) if case.watched(word) && reset => {
             say(Cause::PeerRestarted, 0.9, "its host never saw this connection begin: restarted, or another host")
         }
+        (Some(SocketState::Absent), Some(0)) if word.remembers == Some(false) && reset => say(
+            Cause::PeerRestarted,
+            0.9,
+            "what runs there knows nothing of the run: started anew since, or another host",
+        ),
         (Some(SocketState::Absent | SocketState::ClosedHere), Some(1..)) if quiet && reset && kept => say(
             Cause::SilentDrop,
             0.85,

@@ -1,5 +1,6 @@
 //! The answer at a glance.
 
+use super::culprit::culprit;
 use super::curve;
 use super::sentence::{answer, explanations, who};
 use super::style::{Look, Page, Style, wrap};
@@ -19,6 +20,13 @@ pub fn summary(info: &RunInfo, plan: &Plan, findings: &Findings, holds: &[HoldRe
     lines.extend(verdict(&findings.verdict, style));
     for found in &findings.speakers {
         lines.extend(style.labelled(Look::Bold, who(found.speaker), &answer(found)));
+    }
+    let mut said = Vec::new();
+    for text in findings.speakers.iter().filter_map(|found| found.told.as_ref()).map(culprit) {
+        if !said.contains(&text) {
+            lines.extend(style.labelled(Look::Bold, "ended by", &text));
+            said.push(text);
+        }
     }
     lines.extend(recommendation(findings, style));
     let mut notes = explanations(&findings.speakers);

@@ -40,7 +40,7 @@ pub(in crate::io) use sockets::Sockets;
 
 use super::{Engine, EngineError, clock};
 use crate::model::target::Scheme;
-use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Tries};
+use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Testimony, Tries};
 use crate::time::{Duration, Instant};
 use crate::wire::frame::{Frame, MAX_AFTER, MAX_PUSHES, MAX_SPACING, MIN_SPACING, Order, Traffic};
 use confirm::Confirmations;
@@ -64,6 +64,7 @@ pub struct KernelEngine {
     ready: VecDeque<Observation>,
     holds: BTreeMap<HoldId, Hold>,
     reports: BTreeMap<HoldId, Traffic>,
+    testimonies: BTreeMap<HoldId, Testimony>,
     confirmations: Confirmations,
     /// When the last beat of the service channel was sent that was answered.
     served: Instant,
@@ -147,6 +148,7 @@ impl KernelEngine {
             ready: VecDeque::new(),
             holds: BTreeMap::new(),
             reports: BTreeMap::new(),
+            testimonies: BTreeMap::new(),
             confirmations: Confirmations::default(),
             served: Instant::ZERO,
             service,
@@ -189,6 +191,11 @@ impl KernelEngine {
     /// The reflector's last answer to [`Order::Report`] about `hold`.
     pub fn traffic(&self, hold: HoldId) -> Option<&Traffic> {
         self.reports.get(&hold)
+    }
+
+    /// The reflector's last answer to [`Order::Testify`] under this name.
+    pub fn testimony(&self, hold: HoldId) -> Option<&Testimony> {
+        self.testimonies.get(&hold)
     }
 
     fn test(&mut self, id: HoldId, speaker: FirstSpeaker, tries: Tries) {
@@ -267,6 +274,7 @@ impl Engine for KernelEngine {
                 }
                 self.confirmations.forget(hold);
                 self.reports.remove(&hold);
+                self.testimonies.remove(&hold);
                 self.ready.retain(|seen| seen.hold != Some(hold));
             }
         }

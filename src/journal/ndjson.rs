@@ -115,6 +115,7 @@ fn fact(fact: &Fact) -> Vec<(&'static str, Value)> {
         Fact::Echo { seq, sent } => vec![named("echo"), ("seq", json!(seq)), ("sent_s", run_time(*sent))],
         Fact::ServiceLost { error } => vec![named("service-lost"), ("error", json!(error))],
         Fact::Sighted(sighting) => [vec![named("sighted")], packet(sighting)].concat(),
+        Fact::Blind { error } => vec![named("blind"), ("error", json!(error))],
         Fact::Testified(word) => [vec![named("testified")], testimony(word)].concat(),
         Fact::Elicited { situation, sighting } => {
             [vec![named("elicited"), ("situation", json!(situation.as_str()))], packet(sighting)].concat()

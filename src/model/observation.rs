@@ -103,6 +103,11 @@ pub enum Fact {
     /// A packet of the connection was seen, ours or the other end's, or an ICMP error about one. The first of a
     /// connection is its SYN.
     Sighted(Box<Sighting>),
+    /// Packets are seen no more, for the reason given; everything else goes on.
+    Blind {
+        /// The call and what was said.
+        error: String,
+    },
     /// What the other end's host saw of the connection.
     Testified(Box<Testimony>),
     /// A packet that the target was made to send before the run, on a connection that is none of the planner's.

@@ -266,7 +266,7 @@ impl Engine for KernelEngine {
             }
             Action::Beat { hold, seq } => self.beat(hold, seq),
             Action::Test { hold, speaker, tries } => self.test(hold, speaker, tries),
-            Action::Testify { .. } => {}
+            Action::Testify { hold } => self.order(hold, Order::Testify { of: None }),
             Action::Close { hold } => {
                 if self.holds.remove(&hold).is_some() {
                     // Ours may never hear of it from us: what is sent on a forgotten path is lost.

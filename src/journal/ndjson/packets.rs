@@ -66,6 +66,8 @@ pub(super) fn testimony(word: &Testimony) -> Vec<Field> {
     ];
     let mut fields: Vec<Field> =
         counts.into_iter().filter_map(|(name, count)| count.map(|count| (name, json!(count)))).collect();
+    fields.extend(word.watched.map(|watched| ("watched_s", super::micros_as_seconds(watched))));
+    fields.extend(word.listening.map(|listening| ("listening", json!(listening))));
     fields.extend(word.reset_ttl.map(|(reset, usual)| ("reset_ttl", json!([reset, usual]))));
     fields.extend(word.silence.map(|silence| ("silence_s", super::micros_as_seconds(silence))));
     fields.extend(word.socket.map(|socket| ("socket", json!(socket_word(socket)))));
@@ -91,6 +93,7 @@ pub(super) fn testimony(word: &Testimony) -> Vec<Field> {
 
 fn socket_word(socket: SocketState) -> &'static str {
     match socket {
+        SocketState::Opening => "opening",
         SocketState::Open => "open",
         SocketState::Ended => "ended",
         SocketState::TimedOut => "timed-out",

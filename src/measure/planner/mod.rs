@@ -317,6 +317,13 @@ impl Strategy for Planner {
             // Packets only tell who ended what: nothing follows from one, and there are many.
             (Fact::Sighted(sighting), Some(id)) => return self.packets.see(id, sighting),
             (Fact::Testified(word), Some(id)) => return self.packets.testify(id, word),
+            (Fact::Blind { error }, _) => {
+                return self.doubt_once(
+                    "packets-unseen",
+                    &format!("packets were not seen to the end ({error}): who ended what is told only up to then"),
+                    "run again; --engine kernel needs no packets",
+                );
+            }
             (Fact::Elicited { situation, sighting }, _) => return self.packets.elicited(*situation, sighting),
             (Fact::Opened { silent_since, rtt, local_port }, Some(id)) => {
                 self.seen_opened(id, *silent_since, *rtt, *local_port);

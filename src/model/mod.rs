@@ -25,7 +25,7 @@ pub use hold::{Grounds, HoldRecord};
 pub use observation::{Fact, Observation, Situation, Witness};
 pub use sighting::Sighting;
 pub use target::{Scheme, Target, TargetError};
-pub use testimony::Testimony;
+pub use testimony::{SocketState, Testimony};
 pub use words::{
     Cause, Class, Cliff, Effect, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Stage, Transport,
 };

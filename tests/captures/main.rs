@@ -4,6 +4,7 @@ mod classic;
 mod damage;
 mod drive;
 mod files;
+mod follow;
 mod links;
 mod ng;
 mod packets;

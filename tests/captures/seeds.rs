@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use crate::drive;
+use crate::{drive, follow};
 
 /// Runs the seeds of a target, and of each some that are damaged in a way that is the same every time.
 fn replay(target: &str, run: fn(&[u8])) {
@@ -66,12 +66,17 @@ fn seeds_of_pcapng() {
     replay("pcapng", drive::pcapng);
 }
 
+#[test]
+fn seeds_of_tracker() {
+    replay("tracker", follow::tracker);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn no_bytes_at_all_break_anything(bytes: Vec<u8>) {
-        for run in [drive::ip, drive::tcp, drive::icmp_quote, drive::pcap, drive::pcapng] {
+        for run in [drive::ip, drive::tcp, drive::icmp_quote, drive::pcap, drive::pcapng, follow::tracker] {
             run(&bytes);
         }
     }

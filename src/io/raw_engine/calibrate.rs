@@ -1,7 +1,7 @@
 //! What the target's own packets look like: it is made to send one of each kind before anybody is judged by them.
 //!
 //! Its answer to a SYN comes with the first connection. With a reflector two more connections are opened and ended on
-//! order, one with a reset and one in order; and the one that was reset is asked once more, of which its kernel knows
+//! order, one with a reset and one in order (and its host begins to count our packets, so that it can testify); and the one that was reset is asked once more, of which its kernel knows
 //! nothing by then. Of another service only the close is seen, where the first connection is closed. What does not come
 //! within a moment is done without.
 
@@ -43,6 +43,8 @@ impl RawEngine {
     }
 
     async fn order_endings(&mut self, elicited: &mut Elicited) {
+        // The reflector's host counts packets for us from the first question on: what was before, it could not say later.
+        self.perform(Action::Testify { hold: RESET });
         for hold in [RESET, CLOSED] {
             self.perform(Action::Open { hold, experiment: Experiment::Ladder });
         }

@@ -19,6 +19,8 @@ pub(super) struct Packets {
     followed: BTreeMap<HoldId, Followed>,
     names: BTreeMap<Tuple, HoldId>,
     template: Template,
+    /// What was put into records.
+    judged: BTreeMap<HoldId, Judged>,
     now: Instant,
 }
 
@@ -26,12 +28,32 @@ pub(super) struct Packets {
 #[derive(Debug)]
 struct Followed {
     tuple: Tuple,
+    /// When its SYN was seen.
+    opened: Instant,
     /// Time to live of the latest packet of the other end that ended nothing.
     usual: Option<u8>,
     /// Time to live of the first packet that ended it.
     ending: Option<u8>,
     /// The verdict, once it is final.
     verdict: Option<Verdict>,
+}
+
+/// What the packets of a hold made of its record.
+#[derive(Clone, Debug)]
+struct Judged {
+    cause: Cause,
+    confidence: f64,
+    grounds: Grounds,
+}
+
+impl Judged {
+    fn put(&self, record: &mut HoldRecord) {
+        record.cause = Some(self.cause);
+        record.confidence = self.confidence;
+        // A place that is not known to the hop is no number for the CSV.
+        record.hop = self.grounds.hops.filter(|(low, high)| low == high).map(|(hop, _)| hop);
+        record.grounds = Some(Box::new(self.grounds.clone()));
+    }
 }
 
 impl Packets {
@@ -51,7 +73,7 @@ impl Packets {
         if !self.followed.contains_key(&hold) {
             let Some(tuple) = opening(sighting) else { return };
             self.names.insert(tuple, hold);
-            self.followed.insert(hold, Followed { tuple, usual: None, ending: None, verdict: None });
+            self.followed.insert(hold, Followed { tuple, opened: sighting.at, usual: None, ending: None, verdict: None });
         }
         self.tracker().see(sighting);
         if let Some(followed) = self.followed.get_mut(&hold) {
@@ -76,9 +98,21 @@ impl Packets {
 
     /// The other end has told what it saw of `hold`.
     pub(super) fn testify(&mut self, hold: HoldId, word: &Testimony) {
-        if let Some(tuple) = self.followed.get(&hold).map(|followed| followed.tuple) {
-            self.tracker().testify(&tuple, word);
-        }
+        let Some(followed) = self.followed.get(&hold) else { return };
+        let (tuple, age) = (followed.tuple, self.now.since(followed.opened));
+        // Whoever began to count when the connection was old says nothing of what came before.
+        let whole = word.watched.is_some_and(|watched| watched >= age);
+        let counted = |count: Option<u32>| count.filter(|_| whole);
+        let word = Testimony {
+            arrived: counted(word.arrived),
+            sent: counted(word.sent),
+            syns: counted(word.syns),
+            resets_sent: counted(word.resets_sent),
+            fins_sent: counted(word.fins_sent),
+            resets_received: counted(word.resets_received),
+            ..*word
+        };
+        self.tracker().testify(&tuple, &word);
     }
 
     /// The target was made to send a packet.
@@ -121,32 +155,42 @@ impl Packets {
         }
     }
 
-    /// Puts into `record` what the packets of its hold told.
-    pub(super) fn judge(&self, record: &mut HoldRecord) {
+    /// Puts into `record`, which is about to be written, what the packets of its hold told.
+    pub(super) fn judge(&mut self, record: &mut HoldRecord) {
         let Some(followed) = self.followed.get(&record.hold) else { return };
-        if record.outcome == Outcome::Alive
-            || (record.outcome == Outcome::Void && record.cause != Some(Cause::NotOpened))
-        {
+        let never_opened = record.outcome == Outcome::Void && record.cause == Some(Cause::NotOpened);
+        if matches!(record.outcome, Outcome::Alive | Outcome::Void) && !never_opened {
             return;
         }
         let now = || self.tracker.as_ref().and_then(|tracker| tracker.verdict(&followed.tuple));
         let Some(verdict) = followed.verdict.clone().or_else(now) else { return };
         let cause = record.cause.map_or(verdict.cause, |known| weigh(known, verdict.cause));
-        if record.cause != Some(cause) && record.outcome != Outcome::Void {
-            record.confidence = record.confidence.min(verdict.confidence);
+        let judged = Judged {
+            cause,
+            confidence: if record.cause == Some(cause) || never_opened {
+                record.confidence
+            } else {
+                record.confidence.min(verdict.confidence)
+            },
+            grounds: Grounds {
+                cause: verdict.cause,
+                confidence: verdict.confidence,
+                hops: verdict.hop.map(|hop| (hop.low, hop.high)),
+                ttl: followed.ending.map(|ttl| (ttl, followed.usual)),
+                fingerprint: verdict.fingerprint,
+                evidence: verdict.evidence,
+            },
+        };
+        judged.put(record);
+        self.judged.insert(record.hold, judged);
+    }
+
+    /// Puts into a copy of a written record what was put into it.
+    pub(super) fn recall(&self, mut record: HoldRecord) -> HoldRecord {
+        if let Some(judged) = self.judged.get(&record.hold) {
+            judged.put(&mut record);
         }
-        record.cause = Some(cause);
-        let hops = verdict.hop.map(|hop| (hop.low, hop.high));
-        // A place that is not known to the hop is no number for the CSV.
-        record.hop = hops.filter(|(low, high)| low == high).map(|(hop, _)| hop);
-        record.grounds = Some(Box::new(Grounds {
-            cause: verdict.cause,
-            confidence: verdict.confidence,
-            hops,
-            ttl: followed.ending.map(|ttl| (ttl, followed.usual)),
-            fingerprint: verdict.fingerprint,
-            evidence: verdict.evidence,
-        }));
+        record
     }
 }
 

@@ -73,7 +73,8 @@ impl Packets {
         if !self.followed.contains_key(&hold) {
             let Some(tuple) = opening(sighting) else { return };
             self.names.insert(tuple, hold);
-            self.followed.insert(hold, Followed { tuple, opened: sighting.at, usual: None, ending: None, verdict: None });
+            self.followed
+                .insert(hold, Followed { tuple, opened: sighting.at, usual: None, ending: None, verdict: None });
         }
         self.tracker().see(sighting);
         if let Some(followed) = self.followed.get_mut(&hold) {

@@ -4,7 +4,7 @@
 //! - [`resolve`](mod@resolve), [`limits`]: what comes before the first connection;
 //! - [`kernel`]: the engine on ordinary sockets, without privilege;
 //! - [`reflector`]: the server, `idlescope serve`;
-//! - [`privilege`]: capabilities, raised for a moment and then dropped;
+//! - [`privilege`]: capabilities raised, and dropped for good;
 //! - [`raw`]: packets seen, crafted and sent past the kernel's TCP, with `CAP_NET_RAW`;
 //! - [`raw_engine`]: the kernel's connections with their packets seen, with `CAP_NET_RAW`;
 //! - [`tcp_info`]: what the kernel knows of a connection.

@@ -121,12 +121,19 @@ impl Ground {
         let server = self.server;
         let dial = move || TcpStream::connect_timeout(&server, SOON);
         let client = self.lab.run_in(Host::Client, dial).join().unwrap().unwrap();
-        let (server, _) = self.listener.accept().unwrap();
+        let server = self.accept();
         for end in [&client, &server] {
             end.set_nodelay(true).unwrap();
             end.set_read_timeout(Some(SOON)).unwrap();
         }
         Pair { client, server }
+    }
+
+    /// The server's end of a connection that has been opened.
+    pub(crate) fn accept(&self) -> TcpStream {
+        let (stream, _) = self.listener.accept().unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        stream
     }
 
     /// Waits, and then takes what was seen: at the client, at the server. Lines learn from what their kernel has sent.

@@ -24,6 +24,7 @@
 //! hop = 1                          # and from how many hops away, where it can tell; 0: nobody can
 //! ```
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -177,11 +178,11 @@ impl Scenario {
             let hops: Vec<&str> = ends.iter().map(|row| row.get("hop")).collect();
             let wanted = expected.hop.map(|hop| if hop == 0 { String::new() } else { hop.to_string() });
             if let Some(wanted) = wanted.filter(|wanted| hops.iter().any(|hop| hop != wanted)) {
-                said.push_str(&format!("\n{} first: hops {hops:?}, expected `{wanted}`", expected.first_speaker));
+                let _ = write!(said, "\n{} first: hops {hops:?}, expected `{wanted}`", expected.first_speaker);
             }
         }
         if let Some(row) = holds.iter().find(|row| row.get("engine") != "raw") {
-            said.push_str(&format!("\nnot the raw engine's: {row:?}"));
+            let _ = write!(said, "\nnot the raw engine's: {row:?}");
         }
         said
     }
@@ -193,7 +194,7 @@ impl Scenario {
         }
         for (nth, (row, expected)) in rows.iter().zip(&self.expect).enumerate() {
             said.extend(
-                expected.complaints(row, cause(expected)).into_iter().map(|what| format!("row {}: {what}", nth + 1)),
+                expected.complaints(row, cause(expected).as_ref()).into_iter().map(|what| format!("row {}: {what}", nth + 1)),
             );
         }
         let doubts: Vec<&str> = rows.first().map_or(Vec::new(), |row| row.get("doubts").split(';').collect());
@@ -211,7 +212,7 @@ impl Scenario {
 }
 
 impl Expected {
-    fn complaints(&self, row: &Row, cause: Option<String>) -> Vec<String> {
+    fn complaints(&self, row: &Row, cause: Option<&String>) -> Vec<String> {
         let mut said = Vec::new();
         let mut word = |column: &str, wanted: Option<&String>| {
             if let Some(wanted) = wanted.filter(|wanted| row.get(column) != wanted.as_str()) {
@@ -220,7 +221,7 @@ impl Expected {
         };
         word("first_speaker", Some(&self.first_speaker));
         word("ended_by", self.ended_by.as_ref());
-        word("cause", cause.as_ref());
+        word("cause", cause);
         let (low, high) = (row.number("expiry_low_s"), row.number("expiry_high_s"));
         match (&self.expiry, low, high) {
             (None, Some(_), None) => {}

@@ -1,13 +1,12 @@
-//! What this process may do beyond plain sockets. `probe` needs nothing of it, but sees more with raw sockets; `demo` likes
-//! namespaces and nft.
+//! What this process may do beyond plain sockets. `probe` needs nothing of it; `demo` likes namespaces and nft.
 
 use super::tree::Tree;
 use super::{Finding, State};
 
-/// Bit of `CAP_NET_RAW` (include/uapi/linux/capability.h).
-const NET_RAW: u32 = 13;
-/// Bit of `CAP_NET_ADMIN`.
+/// Bit of `CAP_NET_ADMIN` (include/uapi/linux/capability.h).
 const NET_ADMIN: u32 = 12;
+/// Bit of `CAP_NET_RAW`.
+const NET_RAW: u32 = 13;
 /// Where distributions put nft.
 const NFT: [&str; 6] =
     ["usr/sbin/nft", "sbin/nft", "usr/bin/nft", "bin/nft", "usr/local/sbin/nft", "usr/local/bin/nft"];
@@ -17,7 +16,7 @@ pub(super) fn findings(tree: &Tree) -> Vec<Finding> {
         tree,
         "cap-net-raw",
         NET_RAW,
-        "see packets: tell who ended a connection and how many hops from here (probe --engine raw), and explain live traffic",
+        "see every packet of its connections and craft some: who ended a connection and why, and at which hop",
         "sudo setcap cap_net_raw+p \"$(command -v idlescope)\" (+p, never +ep: with +ep it cannot even start where a \
          container has dropped the capability)",
         "docker run --cap-add NET_RAW …, or securityContext.capabilities.add: [NET_RAW]",
@@ -26,14 +25,11 @@ pub(super) fn findings(tree: &Tree) -> Vec<Finding> {
         tree,
         "cap-net-admin",
         NET_ADMIN,
-        "keep a connection open through a reset that is not its peer's, where this kernel asks for more than CAP_NET_RAW \
-         before it takes a filter on a TCP socket",
-        "sudo setcap cap_net_raw,cap_net_admin+p \"$(command -v idlescope)\"; without it resets are obeyed, and told apart \
-         all the same",
-        "docker run --cap-add NET_RAW --cap-add NET_ADMIN …",
+        "have connections survive a reset to ask who sent it, and own connections without the kernel (beside \
+         CAP_NET_RAW; some kernels let everybody set the filter that it takes)",
+        "sudo setcap cap_net_raw,cap_net_admin+p \"$(command -v idlescope)\"",
+        "docker run --cap-add NET_RAW --cap-add NET_ADMIN …; only where resets are to be questioned",
     );
-    // It adds nothing where packets cannot be seen.
-    let admin = admin.filter(|_| raw.as_ref().is_some_and(|raw| raw.state == State::Good));
     [raw, admin, Some(namespaces(tree)), Some(nft(tree))].into_iter().flatten().collect()
 }
 

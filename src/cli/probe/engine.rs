@@ -2,7 +2,7 @@
 
 use super::args::Engine as Asked;
 use crate::cli::exit::{Exit, Failure};
-use crate::io::privilege;
+use crate::io::privilege::{self, ADMIN, RAW};
 use crate::io::raw::RawError;
 use crate::io::{Engine, EngineConfig, EngineError, KernelEngine, RawEngine, RawSockets};
 use crate::model::{Action, EngineKind, Observation};
@@ -35,7 +35,8 @@ impl Choice {
         if asked == Asked::Kernel {
             return Ok(Self { raw: None, why: Some("as asked".into()) });
         }
-        privilege::raise();
+        // What is not permitted is told by the socket that cannot be opened.
+        let _ = privilege::raise(RAW | ADMIN);
         let wanted = connections as usize + BESIDE;
         let immune = if *made + wanted <= IMMUNE { wanted } else { 0 };
         match RawSockets::open(address, immune).await {
@@ -99,7 +100,14 @@ pub(super) fn drop_privileges(choices: impl IntoIterator<Item = EngineKind>) -> 
     if !choices.into_iter().any(|kind| kind == EngineKind::Raw) {
         return Ok(());
     }
-    privilege::drop_all().map_err(|error| Failure::new(Exit::Privilege, error))
+    let refuse = |why: String| {
+        Failure::new(Exit::Privilege, format!("{why}: nothing is measured with more than is needed; use --engine kernel"))
+    };
+    let dropped = privilege::drop_all().map_err(|error| refuse(error.to_string()))?;
+    if dropped.others.is_empty() {
+        return Ok(());
+    }
+    Err(refuse(format!("other threads of this process keep their privileges: {}", dropped.others.join(", "))))
 }
 
 /// The engine of a run.

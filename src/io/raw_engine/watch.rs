@@ -17,17 +17,20 @@ pub(super) struct Watched {
     open: bool,
     /// The next sequence number of the peer, as far as its segments came in order.
     peer_next: Option<u32>,
+    /// The peer has closed its half: that is the end which its kernel reports.
+    closed: bool,
     /// A reset that its kernel would have obeyed, or has.
     reset: bool,
 }
 
 impl Watched {
     pub(super) fn new(experiment: Experiment) -> Self {
-        Self { experiment, open: false, peer_next: None, reset: false }
+        Self { experiment, open: false, peer_next: None, closed: false, reset: false }
     }
 
     /// A segment of the peer that is none of a reset.
     fn came(&mut self, segment: &Segment) {
+        self.closed |= segment.flags.has(Flags::FIN);
         let end = segment.sequence.wrapping_add(segment.space());
         let later = |known: u32| end.wrapping_sub(known) < 1 << 31;
         if self.peer_next.is_none_or(later) {
@@ -74,12 +77,14 @@ impl RawEngine {
             return;
         }
         watched.reset = true;
-        let (open, talks) = (watched.open, watched.experiment == Experiment::Control);
+        let (open, closed, talks) = (watched.open, watched.closed, watched.experiment == Experiment::Control);
         let immune = self.watcher.is_immune(hold);
         if open && !talks {
             self.asking.push_back(Question { hold, due: at, until: at + STILL_OF_USE });
         }
-        if immune && open {
+        if immune && open && closed {
+            // It has been reported with its FIN.
+        } else if immune && open {
             let fact = Fact::Ended { how: Ending::Reset, witness: Witness::Client };
             self.ready.push_back(Observation { at, hold: Some(hold), fact });
         } else if immune {

@@ -216,18 +216,12 @@ fn weigh(ladder: Cause, packets: Cause) -> Cause {
             | Cause::ConnectTimeout
             | Cause::ReceiveTimeout
             | Cause::KeepalivesEaten,
-        )
-        // That it came unasked at a certain age is more than that it came.
-        | (
-            Cause::IdleClose | Cause::IdleReset,
-            Cause::OrderlyClose
-            | Cause::PathClose
-            | Cause::Aborted
-            | Cause::StateLost
-            | Cause::PathReset
-            | Cause::IdleClose
-            | Cause::IdleReset,
         ) => ladder,
+        // That it came unasked at a certain age says more than that it came, but for these.
+        (Cause::IdleClose | Cause::IdleReset, packets) => match packets {
+            Cause::Injected | Cause::KeepaliveTimeout | Cause::Untranslated => packets,
+            _ => ladder,
+        },
         _ => packets,
     }
 }

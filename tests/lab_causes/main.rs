@@ -3,7 +3,8 @@
 //! (`tests/causes.table`). No verdict may be wrong; one may be undetermined only where a client cannot know, with the
 //! reason beside it (`rows`).
 //!
-//! A test is a scene: a lab in which several connections come to an end.
+//! A test is a scene: a lab in which several connections come to an end. `CAUSES_CAPTURE=folder` keeps what passed at every
+//! interface in folders below that one, for a row that is not as it should be.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -8,8 +8,9 @@ use idlescope::lab::Host;
 use idlescope::measure::attribute::Local;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::peer::{gives_up, spoken};
+use crate::peer::{gives_up, is_closed, spoken};
 use crate::scene::{Judged, Pair, Scene};
+use crate::support::clock;
 use crate::support::talk::{SOON, hears, say};
 use crate::sys;
 
@@ -26,11 +27,14 @@ fn on_port(scene: &Scene, port: u16) -> Socket {
     scene.lab.run_in(Host::Client, open).join().unwrap().unwrap()
 }
 
+/// What a segment takes from one end to the other.
+const LONG_CABLE: Duration = Duration::from_millis(100);
+
 /// How far ahead the clock of the older connection is set, in milliseconds.
 const LATER: u32 = 10_000_000;
 
 pub(crate) fn a_connection_meets_the_remains_of_another() -> Vec<Judged> {
-    let mut scene = Scene::plain();
+    let mut scene = Scene::far(LONG_CABLE);
     for (row, older) in [("TIME_WAIT, newer timestamps", false), ("TIME_WAIT, older timestamps", true)] {
         // The server closes first, and so keeps the remains.
         let listener = scene.listener(scene.server(), 16);
@@ -47,18 +51,21 @@ pub(crate) fn a_connection_meets_the_remains_of_another() -> Vec<Judged> {
         let pair = Pair::of(before.into(), listener.accept().unwrap().0);
         spoken(&pair);
         drop(pair.server);
-        hears(&pair.client, b"");
+        is_closed(&pair.client);
         drop(pair.client);
 
         let again = on_port(&scene, port);
         let nth = scene.row_to(row, &again, to);
-        // Before the SYN is repeated, which succeeds: our own reset has taken the remains away.
-        let connected = again.connect_timeout(&to.into(), Duration::from_millis(600));
         if older {
+            // The remains answer, our own reset takes them away, and the SYN is repeated (`tcp_rcv_synsent_state_process`
+            // in the kernel's `tcp_input.c`), which would succeed, but for our patience.
+            let connected = again.connect_timeout(&to.into(), LONG_CABLE * 3);
             assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
             scene.know(nth, Local::ConnectTimer);
+            drop(again);
+            clock::wait(LONG_CABLE * 3);
         } else {
-            connected.unwrap();
+            again.connect(&to.into()).unwrap();
             let client: TcpStream = again.into();
             let (server, _) = listener.accept().unwrap();
             say(&client, b"hello");
@@ -88,6 +95,7 @@ pub(crate) fn a_connection_has_the_wrong_numbers() -> Vec<Judged> {
         sys::set(&pair.client, sys::REPAIR_QUEUE, queue);
         sys::get(&pair.client, sys::QUEUE_SEQ)
     });
+    let window = sys::window(&pair.client);
     drop(pair.client);
     let again = on_port(&scene, port);
     sys::set(&again, sys::REPAIR, 1);
@@ -96,6 +104,7 @@ pub(crate) fn a_connection_has_the_wrong_numbers() -> Vec<Judged> {
         sys::set(&again, sys::QUEUE_SEQ, number as i32);
     }
     again.connect(&to.into()).unwrap();
+    sys::set_window(&again, &window);
     sys::set(&again, sys::REPAIR, sys::REPAIR_OFF);
     SockRef::from(&again).set_tcp_user_timeout(Some(Duration::from_millis(900))).unwrap();
     let client: TcpStream = again.into();

@@ -23,6 +23,8 @@ fn in_vain(scene: &mut Scene, nth: Nth, socket: Socket, to: SocketAddr, limit: D
     let error = socket.connect_timeout(&to.into(), limit).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{error}");
     scene.know(nth, Local::ConnectTimer);
+    drop(socket);
+    scene.ask(nth);
 }
 
 pub(crate) fn somebody_refuses() -> Vec<Judged> {
@@ -167,6 +169,7 @@ pub(crate) fn the_backlog_is_full_at_the_last_moment() -> Vec<Judged> {
     scene.row_to("backlog full at the final ACK, tcp_abort_on_overflow", &second, to);
     let second: TcpStream = second.into();
     second.set_nonblocking(false).unwrap();
+    say(&second, b"hello");
     is_reset(&second);
     scene.judged()
 }

@@ -7,7 +7,7 @@ use idlescope::lab::Host;
 use idlescope::measure::attribute::Local;
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::peer::{gives_up, spoken};
+use crate::peer::{gives_up, is_closed, spoken};
 use crate::scene::{Judged, Pair, Scene};
 use crate::support::clock;
 use crate::support::talk::{hears, hears_nothing, is_reset, say};
@@ -102,7 +102,7 @@ fn rejects(boxes: &[&str], rows: [&'static str; 2]) -> Vec<Judged> {
 
 pub(crate) fn a_firewall_rejects() -> Vec<Judged> {
     let rows = ["router rejects mid-stream", "router rejects mid-stream, IPv6"];
-    rejects(&["firewall,timeout=1s,new=syn,loose=no,reject=reset", "router"], rows)
+    rejects(&["firewall,timeout=1s,loose=no,reject=reset", "router"], rows)
 }
 
 pub(crate) fn a_firewall_next_to_the_server_rejects() -> Vec<Judged> {
@@ -110,11 +110,11 @@ pub(crate) fn a_firewall_next_to_the_server_rejects() -> Vec<Judged> {
         "router one hop from the server rejects mid-stream",
         "router one hop from the server rejects mid-stream, IPv6",
     ];
-    rejects(&["router", "router", "firewall,timeout=1s,new=syn,loose=no,reject=reset"], rows)
+    rejects(&["router", "router", "firewall,timeout=1s,loose=no,reject=reset"], rows)
 }
 
 pub(crate) fn a_firewall_says_so_by_icmp() -> Vec<Judged> {
-    let mut scene = Scene::through(&["router", "firewall,timeout=1s,new=syn,loose=no,reject=icmp", "router"]);
+    let mut scene = Scene::through(&["router", "firewall,timeout=1s,loose=no,reject=icmp", "router"]);
     let [pair] = forgotten(&scene);
     speaks_in_vain(&mut scene, "router says by ICMP mid-stream", &pair);
     scene.judged()
@@ -153,8 +153,8 @@ pub(crate) fn a_balancer_closes_both_ends() -> Vec<Judged> {
     let pair = scene.connect(scene.server());
     spoken(&pair);
     scene.row("balancer closes both ends", &pair);
-    hears(&pair.client, b"");
-    hears(&pair.server, b"");
+    is_closed(&pair.client);
+    is_closed(&pair.server);
     scene.judged()
 }
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 use idlescope::lab::{self, Host};
 use tempfile::TempDir;
 
+use crate::peer::is_closed;
 use crate::scene::{Judged, Nth, Scene};
 use crate::support::clock;
 use crate::support::programs::{self, Running};
-use crate::support::talk::{hears, hears_nothing, is_reset, say};
+use crate::support::talk::{hears_nothing, is_reset, say};
 
 /// Starts a program with this file as its configuration, which listens on all these ports of the server.
 fn start(scene: &Scene, program: &str, arguments: &[&str], config: &str, ports: &[u16]) -> (Running, TempDir) {
@@ -50,7 +51,7 @@ pub(crate) fn haproxy_ends_it() -> Vec<Judged> {
     let mut config = String::from("global\n  maxconn 64\n  nbthread 1\ndefaults\n  mode tcp\n  timeout connect 1s\n");
     for (port, front, behind) in [
         (8101, "timeout client 10s", "timeout server 1s"),
-        (8102, "timeout client 10s\n  option nolinger", "timeout server 1s"),
+        (8102, "timeout client 1s\n  option nolinger", "timeout server 1s\n  option nolinger"),
         (8103, "timeout client 10s\n  tcp-request connection reject", "timeout server 10s"),
         (
             8104,
@@ -78,11 +79,11 @@ pub(crate) fn haproxy_ends_it() -> Vec<Judged> {
     for stream in [&timed, &reset, &content, &dropped] {
         say(stream, b"hello");
     }
-    hears(&content, b"");
+    is_closed(&content);
     hears_nothing(&dropped, Duration::from_millis(300));
     say(&dropped, b"anybody there?");
     is_reset(&dropped);
-    hears(&timed, b"");
+    is_closed(&timed);
     // The reset follows at once and may be read in the FIN's place.
     let _ = std::io::Read::read(&mut &reset, &mut [0; 8]);
     clock::wait(Duration::from_millis(100));
@@ -105,9 +106,9 @@ pub(crate) fn nginx_ends_it() -> Vec<Judged> {
         "user root;\ndaemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr warn;\n\
          events {{ worker_connections 64; }}\nhttp {{\n  access_log off;\n  client_body_temp_path body; proxy_temp_path proxy; \
          fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;\n  \
-         server {{ listen {server}:8201; keepalive_timeout 1s; client_header_timeout 1s; location / {{ return 200 \"ok\"; }} }}\n  \
+         server {{ listen {server}:8201; keepalive_timeout 1s; client_header_timeout 1s; location / {{ return 200 \"ok\"; }} location /none {{ return 444; }} }}\n  \
          server {{ listen {server}:8202; keepalive_timeout 1s; client_header_timeout 1s; reset_timedout_connection on; \
-         location / {{ return 444; }} }}\n}}\n"
+         location / {{ return 200 \"ok\"; }} }}\n}}\n"
     );
     let running = start(&scene, "nginx", &["-e", "stderr", "-c"], &config, &[8201, 8202]);
     let request = b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n";
@@ -117,9 +118,9 @@ pub(crate) fn nginx_ends_it() -> Vec<Judged> {
     say(&silent, b"GET");
     let (reset, _) = connect(&mut scene, "nginx reset_timedout_connection", 8202);
     say(&reset, b"GET");
-    let (closed, _) = connect(&mut scene, "nginx return 444", 8202);
-    say(&closed, request);
-    hears(&closed, b"");
+    let (closed, _) = connect(&mut scene, "nginx return 444", 8201);
+    say(&closed, b"GET /none HTTP/1.1\r\nHost: lab\r\n\r\n");
+    is_closed(&closed);
     is_reset(&reset);
     clock::wait(Duration::from_millis(300));
     let judged = scene.judged();

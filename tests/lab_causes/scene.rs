@@ -115,7 +115,11 @@ impl Scene {
     }
 
     fn of(spec: LabSpec) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let mut folder = tempfile::tempdir().unwrap();
+        if let Some(to) = std::env::var_os("CAUSES_CAPTURE") {
+            folder = tempfile::tempdir_in(to).unwrap();
+            folder.disable_cleanup(true);
+        }
         let lab = Lab::build(&spec.with_capture(folder.path())).unwrap_or_else(|error| panic!("{error}"));
         let mut listen = vec![SocketAddr::from((lab.address(Host::Server), REFLECTOR_PORT))];
         listen.extend(lab.address6(Host::Server).map(|address| SocketAddr::from((address, REFLECTOR_PORT))));

@@ -249,6 +249,8 @@ impl Seen {
     fn window(&self, now: Instant) -> (Instant, Instant) {
         match self.end {
             Some((_, last)) => (self.said, last + NEAR),
+            // Nobody has answered it: what its segments did is done.
+            None if self.word.sent == Some(0) => (self.first, self.heard.map_or(now, |heard| heard + NEAR)),
             None => (self.first, now),
         }
     }

@@ -121,6 +121,32 @@ pub(crate) fn whose_reset_it_was_is_told_with_its_distance() {
     assert!(probed.text().contains("ended by"), "{}", probed.told());
 }
 
+pub(crate) fn a_forged_reset_ends_a_hold_for_both_engines_and_is_told_by_the_raw_one() {
+    let lab = LabSpec::through(["router", "injector-equal,pattern=forbidden,penalty=0s", "router"]).unwrap();
+    let lab = Lab::build(&lab).unwrap();
+    // A service that never says anything.
+    let listener = lab.run_in(Host::Server, || std::net::TcpListener::bind("0.0.0.0:7").unwrap()).join().unwrap();
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        while let Ok((stream, _)) = listener.accept() {
+            kept.push(stream);
+        }
+    });
+    let target = format!("tcp://{}:7", lab.address(Host::Server));
+    let range = ["--send", "forbidden", "--min", "1s", "--max", "3s", "--connections", "16", "--no-recheck"];
+    for engine in ["kernel", "raw"] {
+        let probed = probe(&lab, &[&[&*target, "--engine", engine], &range[..]].concat(), LIMIT);
+        let cause = if engine == "raw" { "injected" } else { "path-forgot" };
+        let tested: Vec<_> = probed.holds.iter().filter(|row| row.get("experiment") == "ladder").collect();
+        assert!(!tested.is_empty(), "{}", probed.told());
+        assert!(
+            tested.iter().all(|row| row.get("outcome") == "reset" && row.get("cause") == cause),
+            "{engine}: {}",
+            probed.told()
+        );
+    }
+}
+
 pub(crate) fn an_ordinary_user_sees_packets_inside_a_lab() {
     // Where everybody may enter.
     let folder = tempfile::tempdir().unwrap();

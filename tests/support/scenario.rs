@@ -194,7 +194,10 @@ impl Scenario {
         }
         for (nth, (row, expected)) in rows.iter().zip(&self.expect).enumerate() {
             said.extend(
-                expected.complaints(row, cause(expected).as_ref()).into_iter().map(|what| format!("row {}: {what}", nth + 1)),
+                expected
+                    .complaints(row, cause(expected).as_ref())
+                    .into_iter()
+                    .map(|what| format!("row {}: {what}", nth + 1)),
             );
         }
         let doubts: Vec<&str> = rows.first().map_or(Vec::new(), |row| row.get("doubts").split(';').collect());

@@ -10,12 +10,14 @@ use std::path::PathBuf;
 /// What the connections are seen with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Engine {
-    /// Raw where this process may (`CAP_NET_RAW`), else kernel.
+    /// Raw where this process may, else kernel.
     #[default]
+    #[value(help = "Raw where this process may (CAP_NET_RAW), else kernel")]
     Auto,
     /// Ordinary sockets, no privilege.
     Kernel,
-    /// Packets too, with `CAP_NET_RAW`: who ended a connection, and how far from here.
+    /// Packets too: who ended a connection, and how far from here.
+    #[value(help = "Packets too, with CAP_NET_RAW: who ended a connection, and how far from here")]
     Raw,
 }
 

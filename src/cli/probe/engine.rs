@@ -101,7 +101,10 @@ pub(super) fn drop_privileges(choices: impl IntoIterator<Item = EngineKind>) -> 
         return Ok(());
     }
     let refuse = |why: String| {
-        Failure::new(Exit::Privilege, format!("{why}: nothing is measured with more than is needed; use --engine kernel"))
+        Failure::new(
+            Exit::Privilege,
+            format!("{why}: nothing is measured with more than is needed; use --engine kernel"),
+        )
     };
     let dropped = privilege::drop_all().map_err(|error| refuse(error.to_string()))?;
     if dropped.others.is_empty() {

@@ -113,14 +113,16 @@ impl RawEngine {
         }
     }
 
-    /// Whether this is to be reported too: a hold whose reset was reported from the wire has no second end of that kind,
-    /// should its kernel still find one.
+    /// Whether this is to be reported too. A hold whose reset was reported is over, as it is for every kernel that obeys;
+    /// that its own kernel lets it go on is a matter of who sent the reset, and not of what became of the hold.
     pub(super) fn reports(&self, seen: &Observation) -> bool {
-        let ours = matches!(seen.fact, Fact::Ended { how: Ending::Reset, witness: Witness::Client });
-        let told = |hold: HoldId| {
-            self.watcher.is_immune(hold) && self.holds.get(&hold).is_some_and(|watched| watched.reset && watched.open)
-        };
-        !(ours && seen.hold.is_some_and(told))
+        let Some(hold) = seen.hold else { return true };
+        let over = self.watcher.is_immune(hold)
+            && self.holds.get(&hold).is_some_and(|watched| watched.reset && watched.open && !watched.closed);
+        match &seen.fact {
+            Fact::Sighted(_) | Fact::Testified(_) | Fact::Ended { witness: Witness::Reflector, .. } => true,
+            _ => !over,
+        }
     }
 
     /// Sends the keepalives that are due; when the next one is.

@@ -112,11 +112,6 @@ fn a_target_that_cannot_be_read_says_how_to_write_it() {
 }
 
 #[test]
-fn the_raw_engine_is_refused_for_now() {
-    refused(&["probe", "127.0.0.1:1", "--engine", "raw"], 2, "not in this release");
-}
-
-#[test]
 fn bytes_are_not_sent_to_a_reflector() {
     refused(&["probe", "reflector://127.0.0.1", "--send", "x"], 2, "leave --send out");
 }

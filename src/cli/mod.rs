@@ -129,6 +129,18 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
     result
 }
 
+/// The same for work before privileges are dropped: no thread that still has them is left when this returns, unless it
+/// waits for a name server that does not answer.
+fn block_on_alone<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::usage(format!("start the event loop: {error}: raise the limit on open files")))?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    result
+}
+
 /// The secret in a file: its content without the line break at its end.
 fn secret(file: &Path) -> Result<Vec<u8>, Failure> {
     let read = std::fs::read(file);

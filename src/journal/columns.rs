@@ -266,3 +266,17 @@ pub fn verdict_word(verdict: &Verdict) -> &'static str {
         Verdict::Interrupted => "interrupted",
     }
 }
+
+/// What the packets of an ending told, for JSON only.
+pub fn grounds(told: &crate::model::Grounds) -> serde_json::Value {
+    serde_json::json!({
+        "cause": told.cause.as_str(),
+        "class": told.cause.class().as_str(),
+        "confidence": (told.confidence * 1000.0).round() / 1000.0,
+        "hops": told.hops.map(|(low, high)| [low, high]),
+        "ttl": told.ttl.map(|(ending, _)| ending),
+        "usual_ttl": told.ttl.and_then(|(_, usual)| usual),
+        "fingerprint": told.fingerprint,
+        "evidence": told.evidence,
+    })
+}

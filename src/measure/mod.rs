@@ -22,6 +22,6 @@ pub mod posterior;
 pub mod recommend;
 
 pub use context::Context;
-pub use findings::{Doubt, Findings, Progress, Recommendation, SpeakerFindings, Step, Verdict};
+pub use findings::{Doubt, Findings, Progress, Recommendation, SpeakerFindings, Step, Told, Verdict};
 pub use plan::{Cost, Plan, PlanError, Request, Rung};
 pub use planner::{Planner, Strategy};

@@ -42,6 +42,11 @@ pub enum Action {
         /// How often.
         tries: Tries,
     },
+    /// Ask the other end what it saw of the connection. Answered by `Testified`, or by nothing.
+    Testify {
+        /// The connection.
+        hold: HoldId,
+    },
     /// Release the connection, politely. Nothing is observed of it any more.
     Close {
         /// The connection.

@@ -8,6 +8,7 @@
 
 mod advice;
 mod axis;
+mod culprit;
 mod curve;
 mod document;
 mod plan;

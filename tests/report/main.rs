@@ -71,6 +71,7 @@ fn hold(number: u32, speaker: FirstSpeaker, age: f64, outcome: Outcome) -> HoldR
         rtt: Some(secs(0.023)),
         local_port: Some(40_000 + number as u16),
         hop: None,
+        grounds: None,
     }
 }
 

@@ -32,9 +32,11 @@ mod plain;
 mod reopen;
 mod service;
 mod session;
+mod sockets;
 mod translate;
 
 pub use session::EngineConfig;
+pub(in crate::io) use sockets::Sockets;
 
 use super::{Engine, EngineError, clock};
 use crate::model::target::Scheme;
@@ -45,6 +47,7 @@ use confirm::Confirmations;
 use event::Event;
 use link::Link;
 use session::Session;
+use socket2::SockRef;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -103,7 +106,15 @@ impl KernelEngine {
     /// Reaches the target once: opens the service channel of a reflector, or opens and closes one connection to any
     /// other service.
     pub async fn connect(config: EngineConfig) -> Result<Self, EngineError> {
-        let (mut session, events) = Session::new(config)?;
+        Self::connect_watched(config, None).await
+    }
+
+    /// The same, for somebody who watches the connections.
+    pub(in crate::io) async fn connect_watched(
+        config: EngineConfig,
+        watcher: Option<Arc<dyn Sockets>>,
+    ) -> Result<Self, EngineError> {
+        let (mut session, events) = Session::new(config, watcher)?;
         let mut hold_limit = None;
         let (service, rtt) = match session.config.scheme {
             Scheme::Reflector => {
@@ -149,6 +160,11 @@ impl KernelEngine {
     /// Round-trip time of the first handshake.
     pub fn rtt(&self) -> Duration {
         self.rtt
+    }
+
+    /// The socket of `hold`, once it is open.
+    pub(in crate::io) fn socket(&self, hold: HoldId) -> Option<SockRef<'_>> {
+        self.holds.get(&hold)?.link.as_ref().map(|link| SockRef::from(&link.stream))
     }
 
     /// How long the reflector lets a connection live; a plan must not need longer. `None` without a reflector.
@@ -250,6 +266,7 @@ impl Engine for KernelEngine {
             }
             Action::Beat { hold, seq } => self.beat(hold, seq),
             Action::Test { hold, speaker, tries } => self.test(hold, speaker, tries),
+            Action::Testify { hold } => self.order(hold, Order::Testify { of: None }),
             Action::Close { hold } => {
                 if self.holds.remove(&hold).is_some() {
                     // Ours may never hear of it from us: what is sent on a forgotten path is lost.

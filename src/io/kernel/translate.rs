@@ -91,7 +91,7 @@ impl KernelEngine {
             }
             Frame::Testimony { hold, word } => {
                 self.testimonies.insert(HoldId(hold), word);
-                return None;
+                (at, HoldId(hold), Fact::Testified(Box::new(word)))
             }
             _ => return None,
         };

@@ -13,11 +13,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::RawError;
-use super::bpf::{ANY_BIT, BYTE, Program};
+use super::bpf::{ANY_BIT, BYTE, EQUAL, Program, WORD};
 use crate::model::sighting::Flags;
 
 /// Where the flags are in a TCP header.
 const FLAGS: u32 = 13;
+/// Where the sequence number is.
+const SEQUENCE: u32 = 4;
 
 /// The immunity of a socket against resets. It lasts for as long as the socket does, or until it is [lifted](Self::lift).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +34,23 @@ impl Immunity {
 
     /// Makes a TCP socket immune from now on.
     pub fn grant(socket: &impl AsFd) -> Result<Self, RawError> {
+        Self::grant_unless(socket, false)
+    }
+
+    fn grant_unless(socket: &impl AsFd, refusable: bool) -> Result<Self, RawError> {
         let mut program = Program::default();
         let reset = program.label();
         program.run(BYTE, FLAGS);
         program.when(ANY_BIT, Flags::RST.0.into(), reset);
         program.take(u32::MAX);
         program.here(reset);
+        if refusable {
+            let other = program.label();
+            program.run(WORD, SEQUENCE);
+            program.unless(EQUAL, 0, other);
+            program.take(u32::MAX);
+            program.here(other);
+        }
         program.take(0);
         SockRef::from(socket).attach_filter(&program.finish()).map_err(refused("immunity against resets"))?;
         Ok(Self(()))
@@ -48,13 +61,15 @@ impl Immunity {
         SockRef::from(socket).detach_filter().map_err(RawError::of("SO_DETACH_FILTER", "a TCP socket"))
     }
 
-    /// Immune sockets, to be connected later: made while this process still has its privileges.
+    /// Immune sockets, to be connected later: made while this process still has its privileges. They obey a reset that
+    /// refuses the connection: it has the sequence number 0 (RFC 9293 section 3.10.7.1), which one within a connection
+    /// has once in four thousand millions.
     pub fn sockets(domain: Domain, count: usize) -> Result<Vec<OwnedFd>, RawError> {
         (0..count)
             .map(|_| {
                 let socket = Socket::new(domain, Type::STREAM.nonblocking().cloexec(), None)
                     .map_err(RawError::of("socket", "TCP"))?;
-                Self::grant(&socket)?;
+                Self::grant_unless(&socket, true)?;
                 Ok(socket.into())
             })
             .collect()

@@ -112,6 +112,11 @@ impl Injector {
         Self { allowed: safety, ..self }
     }
 
+    /// Counts time as another run does from now on.
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
     /// With other rates.
     pub fn with_rates(self, rates: Rates) -> Self {
         Self { meter: Meter::new(rates), ..self }

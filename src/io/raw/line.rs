@@ -178,6 +178,11 @@ impl Lines {
         self.known.get(&(local, peer)).filter(|line| line.open).ok_or(RawError::Unseen { local, peer })
     }
 
+    /// What is known of the connection between these ends, once it is open.
+    pub fn between(&self, local: SocketAddr, peer: SocketAddr) -> Option<&Line> {
+        self.known.get(&(plain(local), plain(peer))).filter(|line| line.open)
+    }
+
     /// Forgets a connection that is over.
     pub fn forget(&mut self, local: SocketAddr, peer: SocketAddr) {
         self.known.remove(&(plain(local), plain(peer)));

@@ -97,6 +97,11 @@ impl Sniffer {
         &self.interface
     }
 
+    /// Stamps packets with the time of another run from now on.
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
     /// Watches for something else from now on. What was queued before is still judged by the new filter.
     pub fn set_filter(&mut self, filter: Filter) -> Result<(), RawError> {
         let failed = RawError::of("SO_ATTACH_FILTER", self.interface.name.clone());

@@ -11,8 +11,8 @@ use crate::time::{Duration, Instant};
 impl Planner {
     /// What is known now.
     pub fn findings(&self) -> Findings {
-        let records: Vec<HoldRecord> =
-            self.compared.iter().cloned().chain(self.holds.iter().filter_map(Hold::record)).collect();
+        let ours = self.holds.iter().filter_map(Hold::record).map(|record| self.packets.recall(record));
+        let records: Vec<HoldRecord> = self.compared.iter().cloned().chain(ours).collect();
         judge::judge(&records, &self.context())
     }
 

@@ -5,6 +5,7 @@
 //! - [`planner`]: the state machine that asks for actions and handles observations (drain rule);
 //! - [`evidence`], [`posterior`]: what the holds say, and what the path can be;
 //! - [`findings`]: what was found, in the shape that the report and the summary CSV need;
+//! - [`other_end`]: a capture taken at the other end, as testimony;
 //! - [`recommend`]: what to deploy, from one run or from many.
 
 mod context;
@@ -14,6 +15,7 @@ pub mod estimate;
 pub mod evidence;
 pub mod findings;
 pub mod judge;
+pub mod other_end;
 pub mod plan;
 pub mod planner;
 pub mod posterior;

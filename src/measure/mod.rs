@@ -4,10 +4,12 @@
 //! - [`plan`]: which holds, how many connections, packets, bytes and how long;
 //! - [`planner`]: the state machine that asks for actions and handles observations (drain rule);
 //! - [`evidence`], [`posterior`]: what the holds say, and what the path can be;
+//! - [`attribute`]: who ended a connection, from its packets;
 //! - [`findings`]: what was found, in the shape that the report and the summary CSV need;
 //! - [`other_end`]: a capture taken at the other end, as testimony;
 //! - [`recommend`]: what to deploy, from one run or from many.
 
+pub mod attribute;
 mod context;
 mod doubt;
 pub mod ends;

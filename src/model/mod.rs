@@ -25,5 +25,5 @@ pub use sighting::Sighting;
 pub use target::{Scheme, Target, TargetError};
 pub use testimony::Testimony;
 pub use words::{
-    Cause, Class, Cliff, Effect, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Transport,
+    Cause, Class, Cliff, Effect, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Stage, Transport,
 };

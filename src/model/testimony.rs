@@ -9,7 +9,9 @@ use crate::time::Duration;
 pub struct Testimony {
     /// Segments of this connection that arrived there, whatever they were.
     pub arrived: Option<u32>,
-    /// SYNs among them.
+    /// Segments of this connection that its host sent.
+    pub sent: Option<u32>,
+    /// SYNs among those that arrived.
     pub syns: Option<u32>,
     /// Resets that its host sent on this connection.
     pub resets_sent: Option<u32>,

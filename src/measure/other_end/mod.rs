@@ -131,6 +131,11 @@ impl OtherEnd {
         }
     }
 
+    /// Whether somebody was called at `end`, as far as SYNs tell.
+    pub fn is_server(&self, end: &SocketAddr) -> bool {
+        self.servers.contains(end)
+    }
+
     /// When its first and its last packet came.
     pub fn span(&self) -> Option<(Instant, Instant)> {
         self.span
@@ -194,6 +199,7 @@ impl OtherEnd {
             let none = Some(0);
             let nothing = Testimony {
                 arrived: none,
+                sent: none,
                 syns: none,
                 resets_sent: none,
                 fins_sent: none,

@@ -82,6 +82,7 @@ impl Record {
         let ended = own.resets + far.resets + own.fins + far.fins > 0;
         Testimony {
             arrived: Some(far.segments),
+            sent: Some(own.segments),
             syns: Some(far.syns),
             resets_sent: Some(own.resets),
             fins_sent: Some(own.fins),

@@ -75,6 +75,7 @@ fn the_same_addresses_find_it_once() {
         testimony,
         Testimony {
             arrived: Some(4),
+            sent: Some(4),
             syns: Some(1),
             resets_sent: Some(1),
             fins_sent: Some(0),

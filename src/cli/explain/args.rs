@@ -85,7 +85,7 @@ pub struct ExplainArgs {
     /// Captures (pcap or pcapng); several are read as one, in this order, as a rotating tcpdump leaves them. - is stdin
     #[arg(value_name = "FILE", required_unless_present = "interface", conflicts_with = "interface")]
     pub files: Vec<PathBuf>,
-    /// Watch this interface instead (any: all of them) until Ctrl-C; needs CAP_NET_RAW
+    /// Watch this interface instead, until Ctrl-C; needs CAP_NET_RAW
     #[arg(short, long, value_name = "IF")]
     pub interface: Option<String>,
     /// A capture of the same time taken at the other end: what was never sent there, or never arrived, is proof
@@ -143,5 +143,4 @@ impl ExplainArgs {
     pub(super) fn detail(&self) -> Detail {
         if self.quiet || self.all { Detail::Table } else { Detail::Stories(self.top) }
     }
-
 }

@@ -9,7 +9,7 @@ use crate::cli::terminal::Terminal;
 use crate::measure::attribute::{End, Ended, Ours, Settings, Tracker, Vantage};
 use crate::model::{Outcome, Sighting};
 use crate::report::explain::{Stories, Totals};
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::SystemTime;
 
@@ -36,7 +36,7 @@ impl<'a> Desk<'a> {
         name: String,
         peer: Option<Peer>,
         terminal: &'a Terminal,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let end = args.at.map(End::from);
         let settings = Settings {
             ours: end.map_or(Ours::Captured, Ours::End),
@@ -48,25 +48,26 @@ impl<'a> Desk<'a> {
             seed: RandomState::new().build_hasher().finish(),
             ..Settings::default()
         };
-        Ok(Self {
+        Self {
             args,
             filter: Filter::new(args),
             tracker: Tracker::new(settings),
             peer,
             stories: Stories::default(),
-            output: Output::new(args, terminal)?,
+            output: Output::new(args, terminal),
             name,
             epoch: None,
             last: Instant::ZERO,
             packets: 0,
             closed: 0,
             not_asked: 0,
-        })
+        }
     }
 
-    /// The wall time of the beginning is known now.
-    pub(super) fn began(&mut self, epoch: Option<SystemTime>) {
+    /// The capture can be read; the wall time of its beginning.
+    pub(super) fn began(&mut self, epoch: Option<SystemTime>) -> Result<(), Failure> {
         self.epoch = epoch;
+        self.output.begin()
     }
 
     /// The wall time of the beginning, where it is known.
@@ -146,6 +147,3 @@ fn in_order(ended: &Ended) -> bool {
     use crate::model::Cause::{LocalClose, OrderlyClose};
     ended.how == Outcome::Closed && matches!(ended.verdict.cause, OrderlyClose | LocalClose)
 }
-
-/// How long a live capture waits at most before it looks whether something has become final.
-pub(super) const TICK: Duration = Duration::from_millis(200);

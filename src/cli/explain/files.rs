@@ -20,7 +20,7 @@ const TOLD: usize = 5;
 pub(super) fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<Exit, Failure> {
     let peer = args.peer.as_ref().map(|file| Peer::read(file, args, terminal)).transpose()?;
     let name = args.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
-    let mut desk = Desk::new(args, name, peer, terminal)?;
+    let mut desk = Desk::new(args, name, peer, terminal);
     for (nth, file) in args.files.iter().enumerate() {
         // Later files are put where their own clock says they begin.
         let mut later = Duration::ZERO;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<Exit, Failu
         each(file, terminal, |packet, began| {
             if std::mem::take(&mut first) {
                 if nth == 0 {
-                    desk.began(began);
+                    desk.began(began)?;
                 }
                 later = match (desk.epoch(), began) {
                     (Some(epoch), Some(began)) => began.duration_since(epoch).unwrap_or_default(),

@@ -30,11 +30,13 @@ pub(super) struct Output<'a> {
     out: BufWriter<Stdout>,
     /// Live output is seen at once.
     live: bool,
+    /// Whether anything was written: what cannot be read must leave nothing on stdout.
+    begun: bool,
 }
 
 impl<'a> Output<'a> {
-    /// Begins.
-    pub(super) fn new(args: &ExplainArgs, terminal: &'a Terminal) -> Result<Self, Failure> {
+    /// Nothing is written yet.
+    pub(super) fn new(args: &ExplainArgs, terminal: &'a Terminal) -> Self {
         let live = args.interface.is_some();
         let form = if args.json {
             Form::Json { first: true }
@@ -47,18 +49,25 @@ impl<'a> Output<'a> {
             let all = args.all || live && !args.quiet;
             Form::Text { all, detail: args.detail() }
         };
-        let mut output = Self { form, terminal, out: BufWriter::new(std::io::stdout()), live };
-        match output.form {
-            Form::Json { .. } => output.write(b"{\"connections\":[")?,
-            Form::Rows => output.row(COLUMNS.map(str::to_owned).as_slice())?,
+        Self { form, terminal, out: BufWriter::new(std::io::stdout()), live, begun: false }
+    }
+
+    /// Writes what stands before the first connection. The capture can be read: once it is known, and only once.
+    pub(super) fn begin(&mut self) -> Result<(), Failure> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
+        match self.form {
+            Form::Json { .. } => self.write(b"{\"connections\":[")?,
+            Form::Rows => self.row(COLUMNS.map(str::to_owned).as_slice())?,
             Form::Text { .. } | Form::Lines => {}
         }
-        output.flush_live()?;
-        Ok(output)
+        self.flush_live()
     }
 
     /// A connection has ended.
     pub(super) fn connection(&mut self, ended: &Ended, epoch: Option<SystemTime>) -> Result<(), Failure> {
+        self.begin()?;
         match &mut self.form {
             Form::Text { all: false, .. } => return Ok(()),
             Form::Text { all: true, .. } => {
@@ -86,6 +95,7 @@ impl<'a> Output<'a> {
 
     /// That was all.
     pub(super) fn finish(&mut self, totals: &Totals, stories: &Stories) -> Result<(), Failure> {
+        self.begin()?;
         match &self.form {
             Form::Text { detail, .. } => {
                 let text = explain::text(totals, stories, *detail, self.page());

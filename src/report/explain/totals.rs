@@ -116,7 +116,7 @@ pub fn totals(totals: &Totals, stories: &Stories) -> Value {
         "span_s": rounded(totals.span),
         "packets": totals.packets,
         "sightings": totals.sightings,
-        "connections": totals.connections,
+        "connections_seen": totals.connections,
         "ended": stories.count(),
         "closed_in_order": totals.closed,
         "still_open": totals.open,

@@ -4,6 +4,7 @@
 //! - [`resolve`](mod@resolve), [`limits`]: what comes before the first connection;
 //! - [`kernel`]: the engine on ordinary sockets, without privilege;
 //! - [`reflector`]: the server, `idlescope serve`;
+//! - [`raw`]: packets seen, crafted and sent past the kernel's TCP, with `CAP_NET_RAW`;
 //! - [`tcp_info`]: what the kernel knows of a connection.
 
 pub mod clock;
@@ -13,6 +14,7 @@ mod framed;
 pub mod kernel;
 pub mod limits;
 mod random;
+pub mod raw;
 pub mod reflector;
 pub mod resolve;
 mod sys;

@@ -23,7 +23,7 @@ pub use hold::HoldRecord;
 pub use observation::{Fact, Observation, Witness};
 pub use sighting::Sighting;
 pub use target::{Scheme, Target, TargetError};
-pub use testimony::Testimony;
+pub use testimony::{SocketState, Testimony};
 pub use words::{
     Cause, Class, Cliff, Effect, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Stage, Transport,
 };

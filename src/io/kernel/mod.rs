@@ -38,7 +38,7 @@ pub use session::EngineConfig;
 
 use super::{Engine, EngineError, clock};
 use crate::model::target::Scheme;
-use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Tries};
+use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Testimony, Tries};
 use crate::time::{Duration, Instant};
 use crate::wire::frame::{Frame, MAX_AFTER, MAX_PUSHES, MAX_SPACING, MIN_SPACING, Order, Traffic};
 use confirm::Confirmations;
@@ -61,6 +61,7 @@ pub struct KernelEngine {
     ready: VecDeque<Observation>,
     holds: BTreeMap<HoldId, Hold>,
     reports: BTreeMap<HoldId, Traffic>,
+    testimonies: BTreeMap<HoldId, Testimony>,
     confirmations: Confirmations,
     /// When the last beat of the service channel was sent that was answered.
     served: Instant,
@@ -136,6 +137,7 @@ impl KernelEngine {
             ready: VecDeque::new(),
             holds: BTreeMap::new(),
             reports: BTreeMap::new(),
+            testimonies: BTreeMap::new(),
             confirmations: Confirmations::default(),
             served: Instant::ZERO,
             service,
@@ -173,6 +175,11 @@ impl KernelEngine {
     /// The reflector's last answer to [`Order::Report`] about `hold`.
     pub fn traffic(&self, hold: HoldId) -> Option<&Traffic> {
         self.reports.get(&hold)
+    }
+
+    /// The reflector's last answer to [`Order::Testify`] under this name.
+    pub fn testimony(&self, hold: HoldId) -> Option<&Testimony> {
+        self.testimonies.get(&hold)
     }
 
     fn test(&mut self, id: HoldId, speaker: FirstSpeaker, tries: Tries) {
@@ -250,6 +257,7 @@ impl Engine for KernelEngine {
                 }
                 self.confirmations.forget(hold);
                 self.reports.remove(&hold);
+                self.testimonies.remove(&hold);
                 self.ready.retain(|seen| seen.hold != Some(hold));
             }
         }

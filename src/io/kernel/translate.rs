@@ -89,6 +89,10 @@ impl KernelEngine {
                 self.reports.insert(HoldId(hold), traffic);
                 return None;
             }
+            Frame::Testimony { hold, word } => {
+                self.testimonies.insert(HoldId(hold), word);
+                return None;
+            }
             _ => return None,
         };
         self.holds.get(&hold)?;

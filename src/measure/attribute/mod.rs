@@ -4,9 +4,22 @@
 //! the connection's own packets, or by the target's [`Template`]. A false accusation is worse than none: where the
 //! evidence does not decide, the cause is one of those of [`crate::model::Class::Undetermined`].
 
+mod closing;
+mod connection;
+mod extras;
+mod hosts;
+mod intake;
+mod judge;
+mod look;
+mod mark;
+mod report;
+mod side;
+mod table;
 mod template;
 mod terms;
 mod tracker;
+mod watch;
+mod wheel;
 
 pub use template::Template;
 pub use terms::{End, Ended, Exhibit, Hops, Local, LocalFact, Ours, Settings, Tally, Tuple, Vantage, Verdict};

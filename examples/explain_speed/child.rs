@@ -10,6 +10,8 @@ use std::process::Command;
 pub(crate) struct Ran {
     /// How long it ran.
     pub(crate) seconds: f64,
+    /// How long it had a processor.
+    pub(crate) busy: f64,
     /// The most memory that was resident, in bytes.
     pub(crate) peak: u64,
     /// What it wrote to a piped stdout.
@@ -40,6 +42,8 @@ pub(crate) fn run(command: &mut Command) -> io::Result<Ran> {
     }
     // SAFETY: zeroed is a valid rusage, and wait4 filled it in.
     let usage = unsafe { usage.assume_init() };
+    let seconds_of = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    let busy = seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
     // Linux counts it in KiB (getrusage(2)).
-    Ok(Ran { seconds, peak: usage.ru_maxrss as u64 * 1024, said })
+    Ok(Ran { seconds, busy, peak: usage.ru_maxrss as u64 * 1024, said })
 }

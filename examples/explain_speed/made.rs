@@ -28,7 +28,7 @@ const STEPS: u32 = 10;
 const ASKED: u32 = 60;
 const ANSWERED: u32 = 100;
 /// Between two packets of the file.
-const GAP: Duration = Duration::from_micros(5);
+const GAP: Duration = Duration::from_micros(50);
 /// The wall time at which it begins: 2026-01-01.
 const BEGIN: Duration = Duration::from_secs(1_767_225_600);
 
@@ -150,11 +150,10 @@ impl Packet {
         };
         match options {
             20 => {
-                // Segment size, selective acknowledgements, time stamps, window scale.
+                // Segment size, selective acknowledgements, time stamps, window scale, end of list.
                 frame.extend_from_slice(&[2, 4, 0x05, 0xb4, 4, 2]);
                 stamps(frame);
-                frame.extend_from_slice(&[3, 3, 7, 1]);
-                // One byte of padding was counted as well: 4 + 2 + 10 + 3 + 1.
+                frame.extend_from_slice(&[3, 3, 7, 0]);
             }
             12 => {
                 frame.extend_from_slice(&[1, 1]);

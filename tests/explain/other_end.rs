@@ -59,7 +59,7 @@ fn both_ends_of_a_path_that_forgot() {
 
 #[test]
 fn both_ends_of_a_nat_that_forgot() {
-    let (client, server) = (kept("nat-client.pcap"), kept("nat-server.pcap"));
+    let (client, server) = (kept("remapped-client.pcap"), kept("remapped-server.pcap"));
     let text = said(&[&client, "--peer", &server]);
     insta::assert_snapshot!(placeless(&placeless(&text, &client), &server));
 }

@@ -80,7 +80,7 @@ fn a_firewall_that_forgot_is_told_from_the_server() {
 }
 
 #[test]
-fn a_nat_that_forgot_gives_resets_with_the_servers_time_to_live() {
-    let path = kept("nat-client.pcap");
+fn a_nat_that_gave_another_port_looks_like_a_server_that_forgot() {
+    let path = kept("remapped-client.pcap");
     insta::assert_snapshot!(placeless(&said(&[&path]), &path));
 }

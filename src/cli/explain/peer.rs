@@ -58,10 +58,6 @@ impl Peer {
         let at = self.by_its_clock(seen.at, epoch);
         if let Some((testimony, _)) = self.there.about(seen, tuple.client, self.place, at) {
             tracker.testify(&tuple, &testimony);
-            if !opens(seen) {
-                // Who opened it was a guess: the tracker knows it by one of the two names.
-                tracker.testify(&Tuple { client: tuple.server, server: tuple.client }, &testimony);
-            }
         }
     }
 
@@ -100,9 +96,4 @@ impl Peer {
             counts: self.there.counts(),
         }
     }
-}
-
-/// Whether it is the SYN of a connection, or the answer to it.
-fn opens(seen: &Sighting) -> bool {
-    matches!(&seen.content, Content::Segment(segment) if segment.flags.has(Flags::SYN))
 }

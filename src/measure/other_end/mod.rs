@@ -59,6 +59,8 @@ pub struct OtherEnd {
     records: Vec<Record>,
     by_ends: Table<[SocketAddr; 2]>,
     by_number: Table<u32>,
+    /// Connections of the first capture that have other addresses here, by those that they have there.
+    renamed: Table<[SocketAddr; 2]>,
     hosts: BTreeSet<IpAddr>,
     servers: BTreeSet<SocketAddr>,
     /// Votes for where it was taken: client, server.
@@ -157,7 +159,8 @@ impl OtherEnd {
     }
 
     /// What the host at `place` says of the connection to which `seen` belongs, a packet of the first capture; once for
-    /// each connection. `client` is the end that opened it. `at` is when it was by the clock of this capture, if the
+    /// each connection, and again where it turns out that its segments arrived under other addresses later. `client` is
+    /// the end that opened it. `at` is when it was by the clock of this capture, if the
     /// clocks can be compared.
     pub fn about(
         &mut self,
@@ -168,6 +171,9 @@ impl OtherEnd {
     ) -> Option<(Testimony, Found)> {
         let segment = segment(seen)?;
         let (ends, from) = ordered(seen);
+        if let Some(index) = self.renamed.get(&ends).copied().filter(|_| !opens(segment)) {
+            return self.later(index, ends, segment, place);
+        }
         if let Some(index) = self.same_ends(ends, from, segment) {
             let record = &mut self.records[index as usize];
             if std::mem::replace(&mut record.told, true) {
@@ -185,6 +191,9 @@ impl OtherEnd {
             }
             self.counts.by_numbers += 1;
             let client_index = if from_client { from } else { 1 - from };
+            record.client = client_index;
+            self.renamed.insert(ends, index);
+            let record = &self.records[index as usize];
             let found = Found::ByNumbers(record.ends[client_index], record.ends[1 - client_index]);
             return Some((record.testimony(there(client_index, place)), found));
         }
@@ -209,6 +218,37 @@ impl OtherEnd {
             return Some((nothing, Found::Absent));
         }
         None
+    }
+
+    /// What became of later segments of a connection behind a NAT, which arrived as a connection of their own: under
+    /// another port, or under the address that the client itself has.
+    fn later(
+        &mut self,
+        index: u32,
+        ends: [SocketAddr; 2],
+        segment: &Segment,
+        place: Place,
+    ) -> Option<(Testimony, Found)> {
+        let untranslated = self.by_ends.get(&ends).copied();
+        let other = untranslated.or_else(|| self.same_number(segment).map(|(other, _)| other))?;
+        let first = &self.records[index as usize];
+        let (client, server) = (first.ends[first.client], first.ends[1 - first.client]);
+        let strange = &mut self.records[other as usize];
+        let at = strange.ends.iter().position(|end| *end == server)?;
+        let address = strange.ends[1 - at].ip();
+        let fits = untranslated.is_some() || address == client.ip();
+        if other == index || !fits || strange.ways[1 - at].first.is_some() || std::mem::replace(&mut strange.told, true) {
+            return None;
+        }
+        let resets = Some(strange.ways[at].resets);
+        let first = &self.records[index as usize];
+        let word = first.testimony(there(first.client, place));
+        let word = if untranslated.is_some() {
+            Testimony { untranslated: resets, ..word }
+        } else {
+            Testimony { rebound: resets, ..word }
+        };
+        Some((word, Found::ByNumbers(client, server)))
     }
 
     /// A connection of the same ends: of several the one that this SYN opened, or the first.
@@ -243,11 +283,15 @@ impl OtherEnd {
     fn should_have(&self, seen: &Sighting, segment: &Segment, at: Option<Instant>) -> bool {
         let (Some(at), Some((begin, end))) = (at, self.span) else { return false };
         let running = at > begin + CLOCKS && at + CLOCKS < end;
-        let opens = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK);
         let (client, server) = seen.ends();
         let near = self.servers.contains(&server) && (self.hosts.contains(&client.ip()) || self.counts.by_numbers > 0);
-        running && opens && near
+        running && opens(segment) && near
     }
+}
+
+/// Whether it is the SYN of a connection.
+fn opens(segment: &Segment) -> bool {
+    segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK)
 }
 
 /// The index of the end at `place`.

@@ -33,13 +33,15 @@ pub(super) struct Record {
     first_reset: Option<[Option<Duration>; 2]>,
     /// An older connection of the same ends.
     pub(super) older: Option<u32>,
+    /// The index of the client's end, once it was found by its numbers.
+    pub(super) client: usize,
     /// Whether somebody was told of it.
     pub(super) told: bool,
 }
 
 impl Record {
     pub(super) fn new(ends: [SocketAddr; 2], older: Option<u32>) -> Self {
-        Self { ends, ways: [Way::default(); 2], first_reset: None, older, told: false }
+        Self { ends, ways: [Way::default(); 2], first_reset: None, older, client: 0, told: false }
     }
 
     /// Whether `segment`, which came from end `from`, begins another connection than this.

@@ -102,6 +102,38 @@ fn behind_a_nat_its_numbers_find_it() {
     assert_eq!((testimony.arrived, testimony.resets_sent), (Some(4), Some(1)));
 }
 
+/// What the server saw of a connection that a NAT gave another port after a silence: `strange` is the client then.
+fn at_a_server_behind_a_nat_that_forgot(strange: &str) -> OtherEnd {
+    let mut there = OtherEnd::default();
+    for seen in [
+        packet(0, OUTSIDE, SERVER, SYN, (100, 0, 62)),
+        packet(0, SERVER, OUTSIDE, SYN | ACK, (900, 0, 64)),
+        packet(21, OUTSIDE, SERVER, ACK, (101, 50, 62)),
+        packet(60_022, strange, SERVER, ACK, (151, 10, 62)),
+        packet(60_022, SERVER, strange, RST, (901, 0, 64)),
+    ] {
+        there.see(&seen);
+    }
+    there
+}
+
+#[test]
+fn segments_that_arrive_under_another_port_later_are_told() {
+    let syn = packet(5, CLIENT, SERVER, SYN, (100, 0, 64));
+    let later = packet(60_020, CLIENT, SERVER, ACK, (151, 10, 64));
+    for (strange, expected) in
+        [("198.51.100.9:7", (Some(1), None)), (CLIENT, (None, Some(1))), ("198.51.100.7:7", (None, None))]
+    {
+        let mut there = at_a_server_behind_a_nat_that_forgot(strange);
+        let (first, _) = told(&mut there, &syn).unwrap();
+        assert_eq!((first.rebound, first.untranslated, first.resets_sent), (None, None, Some(0)));
+        let again = told(&mut there, &later).map(|(word, _)| (word.rebound, word.untranslated));
+        assert_eq!(again.unwrap_or_default(), expected, "{strange}");
+        assert_eq!(told(&mut there, &later), None, "{strange}");
+        assert_eq!(there.counts(), Counts { by_numbers: 1, ..Counts::default() }, "{strange}");
+    }
+}
+
 #[test]
 fn a_number_that_two_connections_share_finds_neither() {
     let mut there = at_the_server(OUTSIDE);

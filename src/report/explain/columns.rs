@@ -1,6 +1,7 @@
 //! An ended connection as a row, and as an object: the same names in the same order.
 
 use super::packets::{self, Shown};
+use super::stories::Trigger;
 use super::{moment, shown};
 use crate::journal::columns::{Cell, SCHEMA, TOOL_VERSION, timestamp};
 use crate::measure::attribute::Ended;
@@ -10,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::time::SystemTime;
 
 /// Columns of `explain --csv`, schema 1; their order is part of the contract.
-pub const COLUMNS: [&str; 29] = [
+pub const COLUMNS: [&str; 30] = [
     "schema",
     "client",
     "client_port",
@@ -26,6 +27,7 @@ pub const COLUMNS: [&str; 29] = [
     "stage",
     "how",
     "by",
+    "trigger",
     "cause",
     "class",
     "fingerprint",
@@ -52,7 +54,7 @@ fn decisive(ended: &Ended) -> Option<Shown<'_>> {
 }
 
 /// The row of a connection, in the order of [`COLUMNS`]; `epoch` is the wall time of the capture's beginning.
-pub fn row(ended: &Ended, epoch: Option<SystemTime>) -> [Cell; 29] {
+pub fn row(ended: &Ended, epoch: Option<SystemTime>) -> [Cell; 30] {
     let verdict = &ended.verdict;
     let wall = |at| Cell::or_empty(moment(epoch, at), |wall| Cell::text(timestamp(wall)));
     let packet = decisive(ended);
@@ -80,6 +82,7 @@ pub fn row(ended: &Ended, epoch: Option<SystemTime>) -> [Cell; 29] {
         Cell::text(ended.stage.as_str()),
         Cell::text(ended.how.as_str()),
         Cell::or_empty(ended.by, |by| Cell::text(by.as_str())),
+        Cell::or_empty(Trigger::of(ended), |trigger| Cell::text(trigger.as_str())),
         Cell::text(verdict.cause.as_str()),
         Cell::text(verdict.cause.class().as_str()),
         Cell::or_empty(verdict.fingerprint, Cell::text),

@@ -2,7 +2,7 @@
 
 use super::spread::Spread;
 use crate::measure::attribute::{End, Ended};
-use crate::model::{Cause, Class};
+use crate::model::{Cause, Class, Stage};
 use crate::time::{Duration, Instant};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -21,7 +21,44 @@ pub(super) struct Key {
     pub(super) by: Option<&'static str>,
     pub(super) stage: &'static str,
     pub(super) hop: Option<(u8, u8)>,
+    pub(super) trigger: Option<Trigger>,
 }
+
+/// What drew the ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trigger {
+    /// Nothing: it came in the middle of the silence, so that the silence is a time that somebody chose.
+    Unasked,
+    /// A packet of the other side: whoever ended it may have wanted to for long.
+    Answer,
+}
+
+impl Trigger {
+    /// The word for it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unasked => "unasked",
+            Self::Answer => "answer",
+        }
+    }
+
+    /// Of a connection; `None` where there was no silence, or nothing that ended it.
+    pub(super) fn of(ended: &Ended) -> Option<Self> {
+        let by = ended.by.filter(|_| ended.stage != Stage::Syn && ended.idle >= SILENCE)?;
+        let sender = match by {
+            End::Client => ended.tuple.client,
+            End::Server => ended.tuple.server,
+        };
+        // The packet that broke the silence stands between it and the end.
+        let broken = ended.exhibits.iter().map(|exhibit| &exhibit.sighting).any(|seen| {
+            seen.at <= ended.at && ended.at.since(seen.at) < ended.idle / 2 && seen.ends().0 != sender
+        });
+        Some(if broken { Self::Answer } else { Self::Unasked })
+    }
+}
+
+/// Shorter silences are those between one packet of a conversation and the next.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// Things by how often they occur, with an end to how many.
 #[derive(Clone, Debug)]
@@ -108,6 +145,7 @@ impl Stories {
             by: ended.by.map(End::as_str),
             stage: ended.stage.as_str(),
             hop: verdict.hop.map(|hops| (hops.low, hops.high)),
+            trigger: Trigger::of(ended),
         };
         self.count += 1;
         let story = self.stories.entry(key).or_insert_with(|| Story {

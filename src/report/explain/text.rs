@@ -3,7 +3,7 @@
 //! First the capture in two lines and the table by cause: that is what somebody with a capture full of resets wants to see.
 //! Then the stories, the most frequent first, each with one connection as an example.
 
-use super::stories::{Ranking, Stories, Story, timer};
+use super::stories::{Ranking, Stories, Story, Trigger, timer};
 use super::totals::Totals;
 use super::{moment, packets, shown, words};
 use crate::journal::columns::timestamp;
@@ -190,8 +190,14 @@ fn silence(story: &Story) -> Option<String> {
     let (low, high) = (story.idle.quantile(0.05)?, story.idle.quantile(0.95)?);
     let (from, to) = human_range(low, high);
     let mut said = format!("{} in the median, {from} to {to} for nine in ten", human(median));
-    if let Some(idle) = timer(&story.idle, story.count) {
-        said += &format!("; that sharp it is a timer of about {}", whole(idle));
+    if story.key.trigger == Some(Trigger::Answer) {
+        let shortest = story.idle.quantile(0.0)?;
+        said += &format!(
+            "; a packet that broke the silence drew the end, so whatever forgot had done so after {} at the latest",
+            human(shortest)
+        );
+    } else if let Some(idle) = timer(&story.idle, story.count) {
+        said += &format!("; it came unasked, and that sharp it is a timer of about {}", whole(idle));
     } else if let Some(age) = timer(&story.age, story.count) {
         said += &format!("; all at the same age of {}: a greatest age, not a silence", whole(age));
     }

@@ -1,7 +1,7 @@
 //! What there was to explain: the capture as a whole.
 
 use super::spread::Spread;
-use super::stories::{Stories, timer};
+use super::stories::{Stories, Trigger, timer};
 use super::{moment, rounded, words};
 use crate::journal::columns::{SCHEMA, TOOL_VERSION, timestamp};
 use crate::measure::other_end::Counts;
@@ -84,6 +84,7 @@ pub fn totals(totals: &Totals, stories: &Stories) -> Value {
             let servers: Vec<Value> =
                 servers.iter().map(|(server, count)| json!({ "server": server, "count": count })).collect();
             let (least, greatest, _) = story.confidence;
+            let unasked = story.key.trigger == Some(Trigger::Unasked);
             json!({
                 "cause": story.key.cause,
                 "class": story.class(),
@@ -99,7 +100,8 @@ pub fn totals(totals: &Totals, stories: &Stories) -> Value {
                 "confidence": [fraction(least), fraction(story.mean_confidence()), fraction(greatest)],
                 "idle_s": quantiles(&story.idle),
                 "age_s": quantiles(&story.age),
-                "idle_timer_s": timer(&story.idle, story.count).map(rounded),
+                "trigger": story.key.trigger.map(Trigger::as_str),
+                "idle_timer_s": unasked.then(|| timer(&story.idle, story.count)).flatten().map(rounded),
                 "first_at": wall(story.first),
                 "last_at": wall(story.last),
                 "servers": servers,

@@ -4,7 +4,9 @@ use std::io::{ErrorKind, Read};
 
 use super::CaptureError;
 
-/// So much is read at once, in bytes: enough that a system call is shared by a thousand packets, and no more than stays in
+/// So much is asked for first, in bytes: most of what people send each other is hardly larger.
+const FIRST: usize = 16 * 1024;
+/// And then so much at once: enough that a system call is shared by a thousand packets, and no more than stays in
 /// a processor's second-level cache.
 const CHUNK: usize = 256 * 1024;
 
@@ -25,7 +27,7 @@ pub(super) struct Window<R> {
 
 impl<R: Read> Window<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, buffer: vec![0; CHUNK], start: 0, end: 0, consumed: 0, ended: false }
+        Self { input, buffer: Vec::new(), start: 0, end: 0, consumed: 0, ended: false }
     }
 
     /// What is there.
@@ -54,8 +56,9 @@ impl<R: Read> Window<R> {
         self.start = 0;
         // Twice as much as is wanted, so that what is there is moved once for as many bytes as it has, however they are
         // consumed.
-        if self.buffer.len() < 2 * wanted {
-            self.buffer.resize(2 * wanted, 0);
+        let least = if self.buffer.is_empty() { FIRST } else { CHUNK };
+        if self.buffer.len() < least.max(2 * wanted) {
+            self.buffer.resize(least.max(2 * wanted), 0);
         }
         while self.end < wanted {
             match self.input.read(&mut self.buffer[self.end..]) {

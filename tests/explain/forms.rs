@@ -54,15 +54,15 @@ fn csv_json_and_lines_hold_the_same_connections() {
 fn only_what_is_asked_for_is_told() {
     let (_folder, path) = wire();
     let count = |arguments: &[&str]| rows(&said(&[&["--csv", &path], arguments].concat())).len();
-    assert_eq!(count(&["--only", "closed-port"]), 1);
+    assert_eq!(count(&["--only", "refused"]), 1);
     assert_eq!(count(&["--only", "peer-application"]), 40);
-    assert_eq!(count(&["--only", "closed-port,peer-application"]), 41);
+    assert_eq!(count(&["--only", "refused,peer-application"]), 41);
     assert_eq!(count(&["-6"]), 1);
     assert_eq!(count(&["-4"]), 41);
     assert_eq!(count(&["--host", "10.0.0.6"]), 1);
     assert_eq!(count(&["--port", "443,25"]), 41);
     assert_eq!(count(&["--closed"]), 43);
-    let text = said(&[&path, "--only", "closed-port"]);
+    let text = said(&[&path, "--only", "refused"]);
     assert!(text.contains("42 ended otherwise than in order") && text.contains("; 1 of them"), "{text}");
 }
 
@@ -85,7 +85,7 @@ fn what_cannot_be_asked_is_refused_with_what_could() {
         assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}: {stderr}");
         assert!(stderr.contains(hint), "{arguments:?}: {stderr}");
     };
-    refused(&[], "<FILE|--interface <IF>>");
+    refused(&[], "<FILE>...");
     refused(&["x.pcap", "-i", "lo"], "cannot be used with");
     refused(&["x.pcap", "--only", "gremlins"], "`gremlins` is neither a class (peer-kernel, ");
     refused(&["x.pcap", "--json", "--csv"], "cannot be used with");
@@ -93,6 +93,24 @@ fn what_cannot_be_asked_is_refused_with_what_could() {
     refused(&["x.pcap", "--peer-at", "server"], "--peer <FILE>");
     refused(&["/nonexistent/x.pcap"], "/nonexistent/x.pcap: No such file");
     refused(&["-i", "nosuchif0"], "nosuchif0");
+}
+
+#[test]
+fn live_without_the_capability_says_how_to_get_it() {
+    let binary = env!("CARGO_BIN_EXE_idlescope");
+    // Root is root without CAP_NET_RAW, too; whoever is not never had it.
+    let mut without = if rustix::process::geteuid().is_root() {
+        let mut without = std::process::Command::new("setpriv");
+        without.args(["--bounding-set=-net_raw", "--inh-caps=-all", "--ambient-caps=-all", "--", binary]);
+        without
+    } else {
+        std::process::Command::new(binary)
+    };
+    let done = without.args(["explain", "-i", "lo"]).output().expect("setpriv (util-linux) starts");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(4), "{said}");
+    assert!(said.contains("-i lo: ") && said.contains("setcap cap_net_raw+p"), "{said}");
+    assert!(done.stdout.is_empty());
 }
 
 #[test]

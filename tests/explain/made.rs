@@ -52,7 +52,8 @@ pub(crate) fn pcapng(frames: &[Frame]) -> Vec<u8> {
     for frame in frames {
         let ticks = (BEGIN + frame.at).as_nanos() as u64;
         let length = (frame.bytes.len() as u32).to_le_bytes();
-        let mut body = [[0; 4], ((ticks >> 32) as u32).to_le_bytes(), (ticks as u32).to_le_bytes(), length, length].concat();
+        let mut body =
+            [[0; 4], ((ticks >> 32) as u32).to_le_bytes(), (ticks as u32).to_le_bytes(), length, length].concat();
         body.extend_from_slice(&frame.bytes);
         out.extend(block(6, &body));
     }
@@ -141,6 +142,11 @@ impl Talk {
     pub(crate) fn passive_reset(&mut self, who: Who) -> &mut Self {
         let ttl = self.ttls[who as usize];
         self.odd(who, Odd { ttl, id: 0, window: 0, dont_fragment: true, ahead: 0, flags: RST, stamps: false })
+    }
+
+    /// What makes the server's next sequence number 0, as that of a host without a socket is.
+    pub(crate) fn to_zero(&self) -> u32 {
+        self.next[Who::Server as usize].wrapping_neg()
     }
 
     /// Something else in the name of `who`.

@@ -16,10 +16,12 @@ struct Ran {
     stderr: String,
 }
 
-/// The command in a clean environment.
+/// The command in a clean environment, where the captures that are committed are: lines are broken by their length, which
+/// the name of a folder must not change.
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::cargo_bin("idlescope").expect("the program is built");
     command.arg("explain").args(arguments).env_clear().env("COLUMNS", "100").env("LC_ALL", "C.UTF-8");
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain/captures"));
     command
 }
 
@@ -35,15 +37,18 @@ fn ran(command: &mut Command) -> Ran {
 
 /// Runs what must succeed without a word on stderr; stdout.
 fn said(arguments: &[&str]) -> String {
-    let ran = ran(&mut command(arguments));
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{arguments:?}");
-    ran.stdout
+    succeeded(&mut command(arguments))
 }
 
-/// A capture that is committed.
-fn kept(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain/captures").join(name);
-    path.to_str().expect("a path in UTF-8").to_owned()
+/// The same, where the folder of made-up captures is.
+fn said_in(folder: &tempfile::TempDir, arguments: &[&str]) -> String {
+    succeeded(command(arguments).current_dir(folder.path()))
+}
+
+fn succeeded(command: &mut Command) -> String {
+    let ran = ran(command);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{command:?}");
+    ran.stdout
 }
 
 /// A capture with these bytes, in a folder that goes with the test.
@@ -51,10 +56,4 @@ fn file(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> String {
     let path: PathBuf = folder.path().join(name);
     std::fs::write(&path, bytes).expect("a file in a temporary folder");
     path.to_str().expect("a path in UTF-8").to_owned()
-}
-
-/// The text without what differs from place to place: the folder of the capture.
-fn placeless(text: &str, path: &str) -> String {
-    let name = Path::new(path).file_name().unwrap().to_str().unwrap();
-    text.replace(path, name)
 }

@@ -1,7 +1,7 @@
 //! The answer for people.
 
 use crate::made::{ACK, Frame, Odd, RST, SYN, Talk, Who, pcap, pcapng};
-use crate::{file, kept, placeless, said};
+use crate::{file, said, said_in};
 
 /// Connections of each kind, on one wire.
 pub(crate) fn a_wire() -> Vec<Frame> {
@@ -13,10 +13,11 @@ pub(crate) fn a_wire() -> Vec<Frame> {
         talk.open().ask().wait(60.0).say(Who::Server, RST | ACK, 0);
         keep(&mut talk);
     }
-    // A closed port, over IPv6.
+    // Refused, over IPv6: by that host, or by a firewall.
     let mut talk = Talk::new("[2001:db8::5]:41000", "[2001:db8:1::1]:25", 2.0, 3);
     talk.say(Who::Client, SYN, 0).wait(0.02);
-    let refusal = Odd { ttl: 61, id: 0, window: 0, dont_fragment: true, ahead: 0, flags: RST | ACK, stamps: false };
+    let refusal =
+        Odd { ttl: 61, id: 0, window: 0, dont_fragment: true, ahead: talk.to_zero(), flags: RST | ACK, stamps: false };
     talk.odd(Who::Server, refusal);
     keep(&mut talk);
     // The server knows nothing of it any more.
@@ -36,8 +37,8 @@ pub(crate) fn a_wire() -> Vec<Frame> {
 #[test]
 fn a_capture_full_of_resets_is_answered_by_one_command() {
     let folder = tempfile::tempdir().unwrap();
-    let path = file(&folder, "wire.pcap", &pcap(&a_wire()));
-    insta::assert_snapshot!(placeless(&said(&[&path]), &path));
+    file(&folder, "wire.pcap", &pcap(&a_wire()));
+    insta::assert_snapshot!(said_in(&folder, &["wire.pcap"]));
 }
 
 #[test]
@@ -45,10 +46,10 @@ fn both_formats_and_stdin_say_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let mut frames = a_wire();
     frames.sort_by_key(|frame| frame.at);
-    let classic = file(&folder, "wire.pcap", &pcap(&frames));
-    let ng = file(&folder, "wire.pcapng", &pcapng(&frames));
-    let text = placeless(&said(&[&classic]), &classic);
-    assert_eq!(placeless(&said(&[&ng]), &ng).replace("wire.pcapng", "wire.pcap"), text);
+    file(&folder, "wire.pcap", &pcap(&frames));
+    file(&folder, "wire.pcapng", &pcapng(&frames));
+    let text = said_in(&folder, &["wire.pcap"]);
+    assert_eq!(said_in(&folder, &["wire.pcapng"]).replace("wire.pcapng", "wire.pcap"), text);
     let piped = crate::ran(crate::command(&["-"]).write_stdin(pcap(&frames)));
     assert_eq!((piped.code, piped.stdout.replacen("-:", "wire.pcap:", 1)), (0, text));
 }
@@ -69,18 +70,15 @@ fn files_of_a_rotating_capture_are_read_as_one() {
 
 #[test]
 fn an_injector_on_the_way_is_named() {
-    let path = kept("injected.pcap");
-    insta::assert_snapshot!(placeless(&said(&[&path]), &path));
+    insta::assert_snapshot!(said(&["injected.pcap"]));
 }
 
 #[test]
 fn a_firewall_that_forgot_is_told_from_the_server() {
-    let path = kept("forgotten-client.pcap");
-    insta::assert_snapshot!(placeless(&said(&[&path]), &path));
+    insta::assert_snapshot!(said(&["forgotten-client.pcap"]));
 }
 
 #[test]
 fn a_nat_that_gave_another_port_looks_like_a_server_that_forgot() {
-    let path = kept("remapped-client.pcap");
-    insta::assert_snapshot!(placeless(&said(&[&path]), &path));
+    insta::assert_snapshot!(said(&["remapped-client.pcap"]));
 }

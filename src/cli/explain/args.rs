@@ -10,11 +10,11 @@ use std::path::PathBuf;
 /// What is said below the help.
 pub(in crate::cli) const HELP: &str = "\
 Examples:
-  idlescope explain trace.pcapng              the answer: a table by cause, and each story with an example
+  idlescope explain trace.pcapng
   idlescope explain trace.pcap --only path,injector --all
   tcpdump -w - 'tcp or icmp or icmp6' | idlescope explain -
   idlescope explain client.pcap --peer server.pcap
-  idlescope explain -i eth0 --port 443        live, until Ctrl-C
+  idlescope explain -i eth0 --port 443
 
 A capture needs the headers alone (tcpdump -s 128), of TCP and of ICMP errors, from before the connections that matter.
 

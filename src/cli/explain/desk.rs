@@ -31,12 +31,7 @@ pub(super) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     /// Begins with nothing seen. `name` is that of the capture.
-    pub(super) fn new(
-        args: &'a ExplainArgs,
-        name: String,
-        peer: Option<Peer>,
-        terminal: &'a Terminal,
-    ) -> Self {
+    pub(super) fn new(args: &'a ExplainArgs, name: String, peer: Option<Peer>, terminal: &'a Terminal) -> Self {
         let end = args.at.map(End::from);
         let settings = Settings {
             ours: end.map_or(Ours::Captured, Ours::End),

@@ -71,9 +71,8 @@ pub(super) fn each(
     let input: Box<dyn Read> = if is_stdin {
         Box::new(std::io::stdin())
     } else {
-        let opened = File::open(file).map_err(|error| {
-            Failure::usage(format!("read {name}: {error}: check its name and its rights"))
-        })?;
+        let opened = File::open(file)
+            .map_err(|error| Failure::usage(format!("read {name}: {error}: check its name and its rights")))?;
         Box::new(opened)
     };
     let refused = |error: &dyn std::fmt::Display| Failure::usage(format!("{name}: {error}"));

@@ -22,7 +22,8 @@ pub(super) fn run(args: &ExplainArgs, interface: &str, terminal: &Terminal) -> R
         let exit = if error.is_privilege() { Exit::Privilege } else { Exit::Usage };
         Failure::new(exit, format!("-i {interface}: {error}"))
     };
-    let opened = Interface::named(interface).and_then(|found| Sniffer::open(&found, Filter::everything(), clock.clone()));
+    let opened =
+        Interface::named(interface).and_then(|found| Sniffer::open(&found, Filter::everything(), clock.clone()));
     let sniffer = opened.map_err(refused)?;
     let mut desk = Desk::new(args, interface.to_owned(), None, terminal);
     desk.began(Some(clock.wall_start()))?;

@@ -174,7 +174,13 @@ impl OtherEnd {
         if let Some(index) = self.renamed.get(&ends).copied().filter(|_| !opens(segment)) {
             return self.later(index, ends, segment, place);
         }
-        if let Some(index) = self.same_ends(ends, from, segment) {
+        let exact = self.same_ends(ends, from, segment);
+        // A SYN is rather found by its number than in something between these ends that began without one.
+        let exact = exact.filter(|index| {
+            let joined = self.records[*index as usize].ways[from].first.is_none();
+            !(joined && opens(segment) && self.same_number(segment).is_some())
+        });
+        if let Some(index) = exact {
             let record = &mut self.records[index as usize];
             if std::mem::replace(&mut record.told, true) {
                 return None;
@@ -237,7 +243,8 @@ impl OtherEnd {
         let at = strange.ends.iter().position(|end| *end == server)?;
         let address = strange.ends[1 - at].ip();
         let fits = untranslated.is_some() || address == client.ip();
-        if other == index || !fits || strange.ways[1 - at].first.is_some() || std::mem::replace(&mut strange.told, true) {
+        if other == index || !fits || strange.ways[1 - at].first.is_some() || std::mem::replace(&mut strange.told, true)
+        {
             return None;
         }
         let resets = Some(strange.ways[at].resets);

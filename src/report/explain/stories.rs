@@ -50,9 +50,11 @@ impl Trigger {
             End::Server => ended.tuple.server,
         };
         // The packet that broke the silence stands between it and the end.
-        let broken = ended.exhibits.iter().map(|exhibit| &exhibit.sighting).any(|seen| {
-            seen.at <= ended.at && ended.at.since(seen.at) < ended.idle / 2 && seen.ends().0 != sender
-        });
+        let broken = ended
+            .exhibits
+            .iter()
+            .map(|exhibit| &exhibit.sighting)
+            .any(|seen| seen.at <= ended.at && ended.at.since(seen.at) < ended.idle / 2 && seen.ends().0 != sender);
         Some(if broken { Self::Answer } else { Self::Unasked })
     }
 }

@@ -121,7 +121,7 @@ fn table(stories: &Stories, style: Style) -> Vec<String> {
     for line in by_cause {
         let share = 100.0 * line.count as f64 / stories.count().max(1) as f64;
         let share = if share < 0.05 { "< 0.1 %".to_owned() } else { format!("{share:.1} %") };
-        let idle = line.idle.median().filter(|idle| !idle.is_zero()).map_or_else(String::new, human);
+        let idle = line.idle.median().filter(|idle| !idle.is_zero()).map_or_else(String::new, seconds);
         let cause = style.paint(Look::Bold, &format!("{:<22}", line.cause.as_str()));
         lines.push(format!(
             "  {:>9}  {share:>7}  {cause}  {:<16}  {idle:>11}  {:>5}",
@@ -185,16 +185,16 @@ fn hops((low, high): (u8, u8)) -> String {
 fn silence(story: &Story) -> Option<String> {
     let median = story.idle.median().filter(|median| !median.is_zero())?;
     if story.count == 1 {
-        return Some(human(median));
+        return Some(seconds(median));
     }
     let (low, high) = (story.idle.quantile(0.05)?, story.idle.quantile(0.95)?);
     let (from, to) = human_range(low, high);
-    let mut said = format!("{} in the median, {from} to {to} for nine in ten", human(median));
+    let mut said = format!("{} in the median, {from} to {to} for nine in ten", seconds(median));
     if story.key.trigger == Some(Trigger::Answer) {
         let shortest = story.idle.quantile(0.0)?;
         said += &format!(
             "; a packet that broke the silence drew the end, so whatever forgot had done so after {} at the latest",
-            human(shortest)
+            seconds(shortest)
         );
     } else if let Some(idle) = timer(&story.idle, story.count) {
         said += &format!("; it came unasked, and that sharp it is a timer of about {}", whole(idle));
@@ -202,6 +202,14 @@ fn silence(story: &Story) -> Option<String> {
         said += &format!("; all at the same age of {}: a greatest age, not a silence", whole(age));
     }
     Some(said)
+}
+
+/// A silence, in seconds up to two minutes, as servers are configured.
+fn seconds(silence: Duration) -> String {
+    match silence.as_secs_f64() {
+        seconds @ 10.0..120.0 => format!("{seconds:.1} s"),
+        _ => human(silence),
+    }
 }
 
 /// As timers are set.
@@ -292,7 +300,7 @@ pub fn connection_text(ended: &Ended, epoch: Option<SystemTime>, page: Page) -> 
         &format!("{}{place}: {} ({})", words::whose(class), words::about(verdict.cause), sure(verdict.confidence)),
     ));
     if !ended.idle.is_zero() {
-        lines.extend(style.labelled(Look::Dim, "idle before", &human(ended.idle)));
+        lines.extend(style.labelled(Look::Dim, "idle before", &seconds(ended.idle)));
     }
     lines.extend(grounds(ended, style));
     lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n") + "\n"

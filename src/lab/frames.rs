@@ -37,8 +37,11 @@ impl Frames {
         if seen == Seen::Arriving {
             sys::ignore_outgoing(&socket)?;
         }
-        sys::bind(&socket, sys::index(interface)?)?;
-        Ok(Self(socket))
+        let frames = Self(socket);
+        // Asked once, the kernel stamps what comes from then on.
+        let _ = frames.stamp();
+        sys::bind(&frames.0, sys::index(interface)?)?;
+        Ok(frames)
     }
 
     /// The next frame; `None` where none is waiting.

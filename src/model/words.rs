@@ -230,7 +230,8 @@ words! {
         PeerTimedOut = "peer-timed-out",
         /// It does not, because its program took it out of the kernel without a word.
         SilentDrop = "silent-drop",
-        /// A box on the way, which had forgotten the connection, answered our segment with a reset.
+        /// A box on the way, which had forgotten the connection, answered a segment with a reset, or announced by one that
+        /// it forgets.
         PathReset = "path-reset",
         /// A box on the way closed it in order in the other end's name.
         PathClose = "path-close",

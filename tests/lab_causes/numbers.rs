@@ -26,46 +26,35 @@ fn on_port(scene: &Scene, port: u16) -> Socket {
     scene.lab.run_in(Host::Client, open).join().unwrap().unwrap()
 }
 
-/// Timestamps of the client's kernel with a secret added for each server (1), and without it (2): which order makes a
-/// later connection look older (`tcp_timestamps` of tcp(7); RFC 7323 section 5.4).
-fn clocks(scene: &Scene) -> ([&'static str; 2], [u32; 2]) {
-    let modes = ["1", "2"];
-    let values = modes.map(|mode| {
-        scene.sysctl(Host::Client, "tcp_timestamps", mode);
-        let pair = scene.connect(scene.server());
-        sys::get(&pair.client, sys::TIMESTAMP)
-    });
-    (modes, values)
-}
+/// How far ahead the clock of the older connection is set, in milliseconds.
+const LATER: u32 = 10_000_000;
 
 pub(crate) fn a_connection_meets_the_remains_of_another() -> Vec<Judged> {
     let mut scene = Scene::plain();
-    let (modes, values) = clocks(&scene);
-    let second_is_newer = values[1].wrapping_sub(values[0]) as i32 > 0;
-    let (older, newer) = if second_is_newer { (modes[0], modes[1]) } else { (modes[1], modes[0]) };
-    let server = scene.server();
-    for (row, first, second) in
-        [("TIME_WAIT, newer timestamps", older, newer), ("TIME_WAIT, older timestamps", newer, older)]
-    {
+    for (row, older) in [("TIME_WAIT, newer timestamps", false), ("TIME_WAIT, older timestamps", true)] {
         // The server closes first, and so keeps the remains.
-        let listener = scene.listener(server, 16);
+        let listener = scene.listener(scene.server(), 16);
         let to = listener.local_addr().unwrap();
-        scene.sysctl(Host::Client, "tcp_timestamps", first);
         let before = on_port(&scene, 0);
         let port = before.local_addr().unwrap().as_socket().unwrap().port();
         before.connect(&to.into()).unwrap();
-        let pair = Pair { client: before.into(), server: listener.accept().unwrap().0 };
+        if older {
+            // As that of another host behind the same NAT may be.
+            sys::set(&before, sys::REPAIR, 1);
+            sys::set(&before, sys::TIMESTAMP, sys::get(&before, sys::TIMESTAMP).wrapping_add(LATER) as i32);
+            sys::set(&before, sys::REPAIR, sys::REPAIR_OFF);
+        }
+        let pair = Pair::of(before.into(), listener.accept().unwrap().0);
         spoken(&pair);
         drop(pair.server);
         hears(&pair.client, b"");
         drop(pair.client);
 
-        scene.sysctl(Host::Client, "tcp_timestamps", second);
         let again = on_port(&scene, port);
         let nth = scene.row_to(row, &again, to);
         // Before the SYN is repeated, which succeeds: our own reset has taken the remains away.
         let connected = again.connect_timeout(&to.into(), Duration::from_millis(600));
-        if second == older {
+        if older {
             assert_eq!(connected.unwrap_err().kind(), io::ErrorKind::TimedOut);
             scene.know(nth, Local::ConnectTimer);
         } else {
@@ -90,7 +79,7 @@ pub(crate) fn a_connection_has_the_wrong_numbers() -> Vec<Judged> {
     let first = on_port(&scene, 0);
     let port = first.local_addr().unwrap().as_socket().unwrap().port();
     first.connect(&to.into()).unwrap();
-    let pair = Pair { client: first.into(), server: listener.accept().unwrap().0 };
+    let pair = Pair::of(first.into(), listener.accept().unwrap().0);
     spoken(&pair);
     let nth = scene.row("wrong sequence numbers", &pair);
     // Its kernel forgets it without a word, and another socket takes its place that thinks to be further on.

@@ -129,26 +129,30 @@ pub(crate) fn the_answer_comes_late() -> Vec<Judged> {
     scene.judged()
 }
 
-/// Two clients that come at the same moment to a server with room for one: the second, and the first.
-fn overflow(scene: &Scene) -> ([Socket; 2], SocketAddr) {
+/// Two clients that come to a server with room for one, the second before the first has acknowledged the answer: both
+/// are answered, and the second finds no room at its last segment.
+fn overflow(scene: &mut Scene) -> (Socket, SocketAddr) {
     let listener = scene.listener(scene.server(), 0);
     let to = listener.local_addr().unwrap();
-    let sockets = [scene.socket(to), scene.socket(to)];
-    for socket in &sockets {
+    let [first, second] = [scene.socket(to), scene.socket(to)];
+    for socket in [&first, &second] {
         socket.set_nonblocking(true).unwrap();
         let begun = socket.connect(&to.into());
         assert!(begun.is_err_and(|error| error.raw_os_error() == Some(libc::EINPROGRESS)));
+        clock::wait(LONG_CABLE / 2);
     }
-    // The listener lives on with nobody who accepts.
-    std::mem::forget(listener);
-    clock::wait(Duration::from_millis(100));
-    let [first, second] = sockets;
-    ([second, first], to)
+    clock::wait(LONG_CABLE * 4);
+    // It stays there, with nobody who accepts.
+    scene.keep((listener, first));
+    (second, to)
 }
 
+/// What a segment takes from one end to the other.
+const LONG_CABLE: Duration = Duration::from_millis(30);
+
 pub(crate) fn the_backlog_is_full_at_the_last_moment() -> Vec<Judged> {
-    let mut scene = Scene::far(Duration::from_millis(20));
-    let ([second, _first], to) = overflow(&scene);
+    let mut scene = Scene::far(LONG_CABLE);
+    let (second, to) = overflow(&mut scene);
     let nth = scene.row_to("backlog full at the final ACK", &second, to);
     let second: TcpStream = second.into();
     second.set_nonblocking(false).unwrap();
@@ -159,7 +163,7 @@ pub(crate) fn the_backlog_is_full_at_the_last_moment() -> Vec<Judged> {
     scene.ask(nth);
 
     scene.sysctl(Host::Server, "tcp_abort_on_overflow", "1");
-    let ([second, _first], to) = overflow(&scene);
+    let (second, to) = overflow(&mut scene);
     scene.row_to("backlog full at the final ACK, tcp_abort_on_overflow", &second, to);
     let second: TcpStream = second.into();
     second.set_nonblocking(false).unwrap();

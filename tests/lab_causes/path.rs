@@ -102,7 +102,7 @@ fn rejects(boxes: &[&str], rows: [&'static str; 2]) -> Vec<Judged> {
 
 pub(crate) fn a_firewall_rejects() -> Vec<Judged> {
     let rows = ["router rejects mid-stream", "router rejects mid-stream, IPv6"];
-    rejects(&["firewall,timeout=1s,reject=reset", "router"], rows)
+    rejects(&["firewall,timeout=1s,new=syn,loose=no,reject=reset", "router"], rows)
 }
 
 pub(crate) fn a_firewall_next_to_the_server_rejects() -> Vec<Judged> {
@@ -110,11 +110,11 @@ pub(crate) fn a_firewall_next_to_the_server_rejects() -> Vec<Judged> {
         "router one hop from the server rejects mid-stream",
         "router one hop from the server rejects mid-stream, IPv6",
     ];
-    rejects(&["router", "router", "firewall,timeout=1s,reject=reset"], rows)
+    rejects(&["router", "router", "firewall,timeout=1s,new=syn,loose=no,reject=reset"], rows)
 }
 
 pub(crate) fn a_firewall_says_so_by_icmp() -> Vec<Judged> {
-    let mut scene = Scene::through(&["router", "firewall,timeout=1s,reject=icmp", "router"]);
+    let mut scene = Scene::through(&["router", "firewall,timeout=1s,new=syn,loose=no,reject=icmp", "router"]);
     let [pair] = forgotten(&scene);
     speaks_in_vain(&mut scene, "router says by ICMP mid-stream", &pair);
     scene.judged()
@@ -131,7 +131,8 @@ pub(crate) fn a_balancer_resets_the_next_packet() -> Vec<Judged> {
 
 pub(crate) fn a_balancer_tells_both_ends() -> Vec<Judged> {
     let mut scene = Scene::through(&["router", "announcing-reset,timeout=1s", "router"]);
-    let [pair] = forgotten(&scene);
+    let pair = scene.connect(scene.server());
+    spoken(&pair);
     scene.row("balancer announces to both ends", &pair);
     is_reset(&pair.client);
     is_reset(&pair.server);
@@ -149,7 +150,8 @@ pub(crate) fn a_firewall_mirrors_our_header() -> Vec<Judged> {
 
 pub(crate) fn a_balancer_closes_both_ends() -> Vec<Judged> {
     let mut scene = Scene::through(&["router", "closing-balancer,timeout=1s", "router"]);
-    let [pair] = forgotten(&scene);
+    let pair = scene.connect(scene.server());
+    spoken(&pair);
     scene.row("balancer closes both ends", &pair);
     hears(&pair.client, b"");
     hears(&pair.server, b"");

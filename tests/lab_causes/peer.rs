@@ -86,7 +86,7 @@ pub(crate) fn the_program_ends_it() -> Vec<Judged> {
     let client = scene.socket(to);
     client.connect(&to.into()).unwrap();
     let (server, _) = listener.accept().unwrap();
-    let pair = Pair { client: client.into(), server };
+    let pair = Pair::of(client.into(), server);
     spoken(&pair);
     scene.row("ss -K", &pair);
     clock::wait(APART);

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use crate::asker::Asker;
 use crate::support::clock;
-use crate::support::programs::{REFLECTOR_PORT, Running, serve};
+use crate::support::programs::{REFLECTOR_PORT, Running, idlescope, start};
 use crate::support::talk::SOON;
 
 /// A frame is in the capture's file after this time (`lab::capture` writes what is old enough to be complete).
@@ -33,7 +33,8 @@ pub(crate) struct Scene {
     pub(crate) lab: Lab,
     folder: TempDir,
     cases: Vec<Case>,
-    asker: Asker,
+    /// Of either family.
+    askers: Vec<(bool, Asker)>,
     kept: Vec<Box<dyn Any>>,
     _reflector: Running,
 }
@@ -69,6 +70,23 @@ pub(crate) struct Judged {
 pub(crate) struct Pair {
     pub(crate) client: TcpStream,
     pub(crate) server: TcpStream,
+    tuple: Tuple,
+    /// The client's port, as the server sees it.
+    seen: u16,
+}
+
+impl Pair {
+    /// Of two ends that are connected.
+    pub(crate) fn of(client: TcpStream, server: TcpStream) -> Self {
+        let tuple = Tuple { client: client.local_addr().unwrap(), server: client.peer_addr().unwrap() };
+        let seen = server.peer_addr().unwrap().port();
+        for end in [&client, &server] {
+            end.set_nodelay(true).unwrap();
+            end.set_nonblocking(false).unwrap();
+            end.set_read_timeout(Some(SOON)).unwrap();
+        }
+        Self { client, server, tuple, seen }
+    }
 }
 
 impl Scene {
@@ -99,9 +117,15 @@ impl Scene {
     fn of(spec: LabSpec) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let lab = Lab::build(&spec.with_capture(folder.path())).unwrap_or_else(|error| panic!("{error}"));
-        let reflector = serve(&lab, &[]);
-        let asker = Asker::start(&lab, (lab.address(Host::Server), REFLECTOR_PORT).into());
-        Self { lab, folder, cases: Vec::new(), asker, kept: Vec::new(), _reflector: reflector }
+        let mut listen = vec![SocketAddr::from((lab.address(Host::Server), REFLECTOR_PORT))];
+        listen.extend(lab.address6(Host::Server).map(|address| SocketAddr::from((address, REFLECTOR_PORT))));
+        let text = listen.iter().map(SocketAddr::to_string);
+        let arguments: Vec<String> = text.flat_map(|at| ["--listen".to_owned(), at]).collect();
+        let arguments: Vec<&str> = ["serve"].into_iter().chain(arguments.iter().map(String::as_str)).collect();
+        let mut reflector = start(&lab, Host::Server, idlescope(&arguments));
+        reflector.listens(&lab, Host::Server, listen[0]);
+        let askers = listen.into_iter().map(|at| (at.is_ipv6(), Asker::start(&lab, at))).collect();
+        Self { lab, folder, cases: Vec::new(), askers, kept: Vec::new(), _reflector: reflector }
     }
 
     /// The server's address.
@@ -157,19 +181,12 @@ impl Scene {
         prepare(&socket);
         socket.connect_timeout(&to.into(), SOON).unwrap();
         let (accepted, _) = listener.accept().unwrap();
-        let pair = Pair { client: socket.into(), server: accepted };
-        for end in [&pair.client, &pair.server] {
-            end.set_nodelay(true).unwrap();
-            end.set_nonblocking(false).unwrap();
-            end.set_read_timeout(Some(SOON)).unwrap();
-        }
-        pair
+        Pair::of(socket.into(), accepted)
     }
 
     /// This connection is a row of the table.
     pub(crate) fn row(&mut self, row: &'static str, pair: &Pair) -> Nth {
-        let seen = pair.server.peer_addr().unwrap().port();
-        self.row_of(row, pair.client.local_addr().unwrap(), pair.client.peer_addr().unwrap(), seen)
+        self.row_of(row, pair.tuple.client, pair.tuple.server, pair.seen)
     }
 
     /// The same of one that is not open at both ends.
@@ -198,7 +215,9 @@ impl Scene {
     pub(crate) fn ask(&mut self, nth: Nth) {
         let case = &mut self.cases[nth.0];
         let whose = Whose { client: (case.tuple.client.ip(), case.seen).into(), server: case.tuple.server.port() };
-        case.word = self.asker.ask(&self.lab, &[whose]).pop();
+        let family = self.askers.iter_mut().find(|(ipv6, _)| *ipv6 == whose.client.is_ipv6());
+        let (_, asker) = family.unwrap_or_else(|| panic!("no reflector of that family for {whose:?}"));
+        case.word = asker.ask(&self.lab, &[whose]).pop();
     }
 
     /// The same of another reflector.

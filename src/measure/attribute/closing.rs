@@ -134,7 +134,7 @@ impl Closing {
         let near = past(first.sequence, own.next).unsigned_abs() < FAR as u32;
         let beyond = mark.length > 0 && near && !before(mark.sequence, first.sequence);
         // A host without the connection cannot acknowledge what drew its reset.
-        let stateless = first.flags.0 & 0x10 == 0;
+        let stateless = first.flags.0 & 0x10 == 0 || super::look::breaks_id(own, first);
         let acknowledges = stateless
             && other.outstanding > 0
             && other.last.takes_space()

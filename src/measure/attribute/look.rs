@@ -131,8 +131,21 @@ impl Look {
             delay: asked.then(|| mark.at().saturating_sub(other.last.at())),
             class_echoed: asked && class != 0 && mark.class & 0xfc == class,
             class_lost: asked && class != 0 && mark.class & 0xfc == 0,
-            mirrors: asked && mirrors(&other.last, mark),
+            mirrors: false,
         }
+        .mirroring(asked.then_some(&other.last))
+    }
+
+    /// Whether a box turned the header of the segment that it answers around.
+    fn mirroring(self, asked: Option<&Mark>) -> Self {
+        let Some(asked) = asked else { return self };
+        let mark = &self.mark;
+        let id = mark.ipv4() && mark.id != 0 && mark.id == asked.id;
+        let window = mark.window != 0 && mark.window == asked.window;
+        // A socket that aborts before it received the segment acknowledges just that too, and windows are often equal.
+        let unlike_socket = !matches!(self.stamps, Stamps::Fresh) && self.id != Id::Continues;
+        let acknowledges = mark.flags.has(Flags::ACK) && asked.takes_space() && mark.acknowledgement == asked.sequence;
+        Self { mirrors: id || (window && acknowledges && unlike_socket), ..self }
     }
 
     /// Whether it came from where the end sits, as far as that can be told.
@@ -301,6 +314,11 @@ fn id(own: &Side, mark: &Mark, template: Option<&Template>) -> Id {
     }
 }
 
+/// Whether the identification of `mark` is not one of the end that counts as `own` does.
+pub(super) fn breaks_id(own: &Side, mark: &Mark) -> bool {
+    id(own, mark, None) == Id::Breaks
+}
+
 fn stamps(own: &Side, other: &Side, mark: &Mark) -> Stamps {
     let used = own.is(Trait::Stamped) || (own.last.stamped() && other.last.stamped());
     if !mark.stamped() {
@@ -359,12 +377,4 @@ fn sequence(closing: &Closing, end: End, mark: &Mark) -> Sequence {
             }
         }
     }
-}
-
-/// Whether a box turned the header of `asked` around.
-fn mirrors(asked: &Mark, mark: &Mark) -> bool {
-    let id = mark.ipv4() && mark.id != 0 && mark.id == asked.id;
-    let window = mark.window != 0 && mark.window == asked.window;
-    let acknowledges = mark.flags.has(Flags::ACK) && asked.takes_space() && mark.acknowledgement == asked.sequence;
-    id || (window && acknowledges)
 }

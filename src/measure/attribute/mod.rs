@@ -25,5 +25,8 @@ pub use template::Template;
 pub use terms::{End, Ended, Exhibit, Hops, Local, LocalFact, Ours, Settings, Tally, Tuple, Vantage, Verdict};
 pub use tracker::Tracker;
 
+#[cfg(test)]
+mod tests;
+
 /// At most so many packets are kept of an ending.
 pub const EXHIBITS: usize = 12;

@@ -107,7 +107,12 @@ impl Tracker {
         let (key, low) = Key::of(tuple.client, tuple.server);
         let index = self.table.find(&key).unwrap_or_else(|| self.begin(key, low, false));
         let connection = self.table.get(index);
-        if connection.closing == NONE && !connection.is(Bit::Buried) {
+        let refused = self.closings.get(connection.closing).is_some_and(|closing| closing.began == Began::Refusal);
+        if refused {
+            // Our kernel made of the ICMP error what it was.
+            let number = connection.closing;
+            self.complete(number);
+        } else if connection.closing == NONE && !connection.is(Bit::Buried) {
             let by = self.ours(index, connection);
             let last = connection.last_at();
             let at = if last == 0 { at } else { last };
@@ -205,6 +210,7 @@ impl Tracker {
             word: extra.and_then(|extra| extra.word.as_ref()),
             template: self.templates.get(&tuple.server),
             host: self.hosts.get(tuple.server.ip()),
+            now: self.now,
             tuple,
         }
     }
@@ -351,12 +357,21 @@ impl Tracker {
         }
         let closing = self.closings.get(connection.closing).filter(|closing| !closing.refuted);
         let over = match closing {
-            Some(closing) => closing.began != Began::Refusal || connection.sides.iter().any(|side| side.repeats > 0),
-            None => self.gave_up(connection, true),
+            Some(closing) => {
+                let waits = connection.sides.iter().any(|side| side.repeats > 0);
+                closing.began != Began::Refusal || closing.due.is_some() || waits
+            }
+            None => self.gave_up(connection, true) || self.told(index),
         };
         if over {
             self.end_now(index);
         }
+    }
+
+    /// Whether the other end says that it ended, where no packet does.
+    fn told(&self, index: u32) -> bool {
+        let word = self.extras.get(&self.table.tuple(index)).is_some_and(|extra| extra.word.is_some());
+        word && self.verdict(&self.table.tuple(index)).is_some()
     }
 
     /// Whether nobody answers any more: after the repetitions that a kernel makes. At the end of a capture less is

@@ -1,8 +1,9 @@
 //! Endings that began with a FIN.
 
 use super::super::closing::Item;
-use super::super::look::{self, Id, Look, Ttl};
+use super::super::look::{self, Id, Label, Look, Stamps, Ttl};
 use super::super::mark::past;
+use super::super::side::Trait;
 use super::super::terms::{End, Local, Verdict};
 use super::reset::look_of;
 use super::{Case, IDLE, shown};
@@ -91,12 +92,36 @@ fn not_its_own(case: &Case<'_>, by: End, look: &Look, why: &[String]) -> Option<
     if word.is_some_and(|word| word.fins_sent.is_some()) {
         return None;
     }
-    let Ttl::Elsewhere { by: step, .. } = look.ttl else { return None };
-    // A route that changes by a hop or three does not forge; the numbers of the socket settle it.
-    if look.compared < 2 || look.own_marks() || (step <= 3 && look.id != Id::Breaks) {
+    let mut count = 0;
+    if let Ttl::Elsewhere { by: step, .. } = look.ttl
+        && look.compared >= 2
+    {
+        // A route that changes by a hop or three does not forge; anything else beside it does.
+        count += 1 + usize::from(step > 3);
+        why.push(format!(
+            "its time to live {} is {step} hops off the other packets of {}",
+            look.mark.ttl,
+            case.name(by)
+        ));
+    }
+    if look.stamps == Stamps::Absent {
+        count += 1;
+        why.push("it has no time stamps, which a connection that uses them never leaves out (RFC 7323)".to_owned());
+    }
+    if look.id == Id::Breaks || (look.id == Id::Zero && case.before(by).is(Trait::IdSet)) {
+        count += 1;
+        why.push(format!("its identification {} does not go on from {}", look.mark.id, case.before(by).last.id));
+    }
+    if look.label == Label::Missing {
+        count += 1;
+        why.push("it has no flow label, as all other packets have".to_owned());
+    }
+    if count == 0 || look.own_marks() {
         return None;
     }
-    why.push(format!("its time to live {} is {step} hops off the other packets of {}", look.mark.ttl, case.name(by)));
+    if count >= 3 || (count == 2 && look.ttl != Ttl::Same) {
+        return Some(Verdict::of(Cause::PathClose, if count >= 3 { 0.8 } else { 0.65 }, why).at(hop));
+    }
     if case.quiet() >= IDLE {
         return Some(Verdict::of(Cause::IdleClose, 0.6, why).at(hop));
     }

@@ -39,7 +39,10 @@ pub(super) fn proven(case: &Case<'_>, by: End, look: &Look) -> Option<Verdict> {
     let silent_host = sent == Some(0);
     if silent_host {
         // Its host may have sent one on another tuple: a NAT gave the connection another port.
-        let elsewhere = word.is_some_and(|word| word.counters.resets_sent != Some(0));
+        let elsewhere = word.is_some_and(|word| match (word.rebound, word.untranslated) {
+            (None, None) => word.counters.resets_sent != Some(0),
+            (rebound, untranslated) => rebound.unwrap_or(0) > 0 || untranslated.unwrap_or(0) > 0,
+        });
         let template = if by == End::Server { case.template } else { None };
         if elsewhere && look.passive(template) && look.in_place() && case.closing.alive[by as usize].is_none() {
             return None;
@@ -114,8 +117,11 @@ fn who(case: &Case<'_>, by: End, look: &Look, sure: f64, mut why: Vec<String>) -
         return Verdict { fingerprint: family, ..verdict };
     }
     if look.delay.is_none() && case.quiet() >= IDLE {
-        why.push(format!("nobody had asked, after {} of silence", shown(case.closing.quiet)));
-        return Verdict::of(Cause::IdleReset, sure, why).at(look::hop(look.mark.ttl));
+        why.push(format!(
+            "nobody had asked, after {} of silence: it announces that it forgets",
+            shown(case.closing.quiet)
+        ));
+        return Verdict::of(Cause::PathReset, sure, why).at(look::hop(look.mark.ttl));
     }
     if !talk || look.mirrors {
         return on_the_way(case, by, look, sure, why);

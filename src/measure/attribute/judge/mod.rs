@@ -33,6 +33,8 @@ pub(super) struct Case<'a> {
     /// The connection as it is now.
     pub connection: &'a Connection,
     pub closing: &'a Closing,
+    /// The latest packet of all, or the time that was said.
+    pub now: u64,
     pub tuple: Tuple,
     pub ours: Option<End>,
     pub facts: &'a [LocalFact],
@@ -69,6 +71,13 @@ impl Case<'_> {
     /// Resets in the name of an end that is ours were sent by us, where the capture is ours.
     fn is_ours(&self, end: End) -> bool {
         self.ours == Some(end)
+    }
+
+    /// Whether a witness had counted since before the connection began.
+    fn watched(&self, word: &Testimony) -> bool {
+        let opened = self.connection.opened();
+        let age = Duration::from_nanos(self.now.saturating_sub(opened));
+        self.connection.is(Bit::Opened) && word.watched.is_none_or(|watched| watched >= age)
     }
 
     /// Silence before the exchange.

@@ -31,7 +31,7 @@ pub(super) fn aborted(case: &Case<'_>, by: End, verdict: Verdict) -> Verdict {
     if !none || full {
         return confirm(verdict, word.resets_sent);
     }
-    if by == End::Server && !spoke && word.socket == Some(SocketState::Absent) {
+    if by == End::Server && !spoke && word.listening == Some(false) && word.socket == Some(SocketState::Absent) {
         let verdict = verdict.also("no program there ever had it: its listener was closed before it was accepted");
         return Verdict { cause: Cause::Unaccepted, confidence: 0.85, ..verdict };
     }
@@ -89,30 +89,25 @@ pub(super) fn state_lost(case: &Case<'_>, by: End, verdict: Verdict) -> Verdict 
         verdict.evidence.extend(there.evidence);
         return Verdict { cause: there.cause, confidence: there.confidence, ..verdict };
     }
-    match word.socket {
-        Some(SocketState::TimedOut) => {
-            return say(Cause::PeerTimedOut, 0.95, "its kernel had given up repeating");
+    match (moved(word.rebound), moved(word.untranslated)) {
+        (true, false) => {
+            let text = "its host reset a segment from the same address and another port, which belonged to nothing: a NAT \
+                        gave the connection a new port";
+            return say(Cause::NatRebind, 0.95, text);
         }
-        Some(SocketState::Open) => {
-            return match (word.resets_sent, counters.resets_sent) {
-                (Some(0), Some(0)) => say(
-                    Cause::PathReset,
-                    0.9,
-                    "there it is still open, and its host sent no reset at all: somebody on the way did",
-                ),
-                (Some(0), Some(_)) => say(
-                    Cause::NatRebind,
-                    0.9,
-                    "there it is still open, and its host reset another connection at that time: a NAT gave ours another \
-                     port",
-                ),
-                _ => {
-                    let verdict = verdict.also("there it is still open");
-                    Verdict { cause: Cause::Undetermined, confidence: 0.5, ..verdict }
-                }
-            };
+        (false, true) => {
+            let text = "its host reset a segment that came from our own address, not from that of the NAT: it was passed \
+                        on untranslated";
+            return say(Cause::Untranslated, 0.95, text);
         }
         _ => {}
+    }
+    if word.socket == Some(SocketState::TimedOut) {
+        return say(Cause::PeerTimedOut, 0.95, "its kernel had given up repeating");
+    }
+    if word.socket == Some(SocketState::Open) {
+        let verdict = verdict.also("but there the connection is still open");
+        return Verdict { cause: Cause::Undetermined, confidence: 0.5, ..verdict };
     }
     if word.resets_sent == Some(0) {
         let verdict = verdict.also("but its host says that it sent no reset for this connection");
@@ -122,18 +117,18 @@ pub(super) fn state_lost(case: &Case<'_>, by: End, verdict: Verdict) -> Verdict 
         return say(Cause::PeerTimedOut, 0.9, "its kernel had given up repeating (TCPAbortOnTimeout)");
     }
     let quiet = word.fins_sent.is_none_or(|sent| sent == 0);
+    // What it does not say of the beginning means nothing where it did not watch then.
+    let reset = moved(word.resets_sent);
+    let kept = counters.abort_on_timeout == Some(0) && case.before(by).is(Trait::Spoke);
     match (word.socket, word.syns) {
-        (Some(SocketState::Absent), Some(0)) => {
+        (Some(SocketState::Absent), Some(0)) if case.watched(word) && reset => {
             say(Cause::PeerRestarted, 0.9, "its host never saw this connection begin: restarted, or another host")
         }
-        (Some(SocketState::Absent | SocketState::ClosedHere), Some(_)) if quiet => say(
+        (Some(SocketState::Absent | SocketState::ClosedHere), Some(1..)) if quiet && reset && kept => say(
             Cause::SilentDrop,
             0.85,
             "its host saw it begin, sent no FIN, and has it no more: taken out without a word",
         ),
-        (Some(SocketState::ClosedHere), _) if quiet => {
-            say(Cause::SilentDrop, 0.8, "its program closed it, and its host sent no FIN: taken out without a word")
-        }
         _ => confirm(verdict, word.resets_sent),
     }
 }
@@ -141,11 +136,10 @@ pub(super) fn state_lost(case: &Case<'_>, by: End, verdict: Verdict) -> Verdict 
 /// A segment out of the window drew a reset.
 pub(super) fn wrong_sequence(case: &Case<'_>, by: End, verdict: Verdict) -> Verdict {
     let Some(word) = case.word_of(by) else { return verdict };
-    if word.resets_sent == Some(0) && word.socket == Some(SocketState::Open) {
-        let verdict = verdict.also(
-            "there it is still open, and its host sent no reset for it: a NAT passed the segment on untranslated",
-        );
-        return Verdict { cause: Cause::Untranslated, confidence: 0.9, ..verdict };
+    if word.untranslated.is_some_and(|n| n > 0) {
+        let verdict =
+            verdict.also("its host reset a segment that came from our own address: a NAT passed it on untranslated");
+        return Verdict { cause: Cause::Untranslated, confidence: 0.95, ..verdict };
     }
     verdict
 }
@@ -160,7 +154,8 @@ pub(super) fn given_up(case: &Case<'_>, end: End, verdict: Verdict) -> Verdict {
     }
     let Some(arrived) = word.arrived else { return verdict };
     let own_resets = case.closing.resets(end).count() as u32;
-    let unanswered = u32::from(case.before(end).outstanding.max(1));
+    let before = case.before(end);
+    let unanswered = u32::from(before.keepalives.max(before.repeats.saturating_add(1)));
     let sent_before = side.segments.saturating_sub(own_resets).saturating_sub(unanswered);
     let reset_arrived = word.resets_received.is_some_and(|n| n > 0);
     let eaten = case.before(end).keepalives >= 2;
@@ -171,12 +166,16 @@ pub(super) fn given_up(case: &Case<'_>, end: End, verdict: Verdict) -> Verdict {
             format!("{arrived} segments arrived there, our reset among them, but none of the keepalives"),
         );
     }
-    if arrived <= sent_before && !case.knows(Local::SendRefused) {
-        return say(
-            Cause::PathForgot,
-            0.88,
-            format!("{arrived} segments arrived there of {} sent: none of those without an answer", side.segments),
-        );
+    let repeated = side.repeats > 0 || case.before(end).keepalives > 1 || case.knows(Local::GaveUp);
+    if arrived <= sent_before && repeated && case.watched(word) {
+        let text =
+            format!("{arrived} segments arrived there of {} sent: none of those without an answer", side.segments);
+        // Without a silence before, nobody had a reason to forget.
+        return if case.quiet() >= super::IDLE {
+            say(Cause::PathForgot, 0.85, format!("{text}, after {} of silence", super::shown(case.closing.quiet)))
+        } else {
+            say(Cause::LostOnTheWay, 0.88, text)
+        };
     }
     verdict.also(format!("{arrived} segments arrived there of {} sent", side.segments))
 }

@@ -4,6 +4,7 @@
 //! - [`resolve`](mod@resolve), [`limits`]: what comes before the first connection;
 //! - [`kernel`]: the engine on ordinary sockets, without privilege;
 //! - [`reflector`]: the server, `idlescope serve`;
+//! - [`privilege`]: capabilities raised, and dropped for good;
 //! - [`raw`]: packets seen, crafted and sent past the kernel's TCP, with `CAP_NET_RAW`;
 //! - [`tcp_info`]: what the kernel knows of a connection.
 
@@ -13,6 +14,7 @@ pub mod error;
 mod framed;
 pub mod kernel;
 pub mod limits;
+pub mod privilege;
 mod random;
 pub mod raw;
 pub mod reflector;

@@ -4,7 +4,7 @@ use super::args::ExplainArgs;
 use super::desk::Desk;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Terminal;
-use crate::io::Clock;
+use crate::io::{Clock, privilege};
 use crate::io::raw::{Filter, Interface, RawError, Sniffer};
 use crate::run::Interrupts;
 use crate::time::Duration;
@@ -25,6 +25,8 @@ pub(super) fn run(args: &ExplainArgs, interface: &str, terminal: &Terminal) -> R
     let opened =
         Interface::named(interface).and_then(|found| Sniffer::open(&found, Filter::everything(), clock.clone()));
     let sniffer = opened.map_err(refused)?;
+    // Packets come from anybody: what reads them has no privilege any more.
+    privilege::drop_all().map_err(|error| Failure::new(Exit::Privilege, format!("-i {interface}: {error}")))?;
     let mut desk = Desk::new(args, interface.to_owned(), None, terminal);
     desk.began(Some(clock.wall_start()))?;
     crate::cli::block_on(async {

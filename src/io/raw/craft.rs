@@ -171,6 +171,17 @@ impl Craft {
         craft
     }
 
+    /// A part of a connection that is owned without the kernel.
+    pub(super) fn owned(line: &Line, flags: Flags, sequence: u32, payload: &[u8]) -> Self {
+        let craft = Self::of(line, Kind::Owned, flags, sequence, payload);
+        let acknowledgement = if flags.has(Flags::ACK) { craft.acknowledgement } else { 0 };
+        Self { acknowledgement, ..craft }
+    }
+
+    pub(super) fn set_options(&mut self, options: Vec<u8>) {
+        self.options = options;
+    }
+
     /// It dies after so many hops.
     pub fn with_ttl(self, ttl: u8) -> Self {
         Self { ttl, limited: true, ..self }

@@ -20,7 +20,11 @@ const BELIEVABLE: u32 = 1 << 22;
 const CAPACITY: usize = 65_536;
 
 /// A connection of ours, as its packets have shown it.
+///
+/// There is no making one up: it is had from [`Lines::of`] for a socket of this process, or of a connection that is owned
+/// without the kernel. So crafted segments only go where this process is an end itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Line {
     /// Our end.
     pub local: SocketAddr,

@@ -10,7 +10,8 @@
 //! - [`Craft`]: segments that no kernel would send, and how much harm each may do ([`Safety`]);
 //! - [`Injector`]: sends them, to one target, within [`Rates`];
 //! - [`Immunity`]: a kernel's socket that survives resets;
-//! - [`Guard`]: a port whose segments the kernel swallows.
+//! - [`Guard`]: a port whose segments the kernel swallows;
+//! - [`owned`]: connections whose handshake is crafted.
 //!
 //! Everything needs `CAP_NET_RAW`; what needs `CAP_NET_ADMIN` too says so. No rule of a firewall is ever touched: what is
 //! set here is set on our own sockets and gone with this process.
@@ -25,6 +26,7 @@ mod inject;
 mod interface;
 mod line;
 mod log;
+pub mod owned;
 mod rate;
 mod sniffer;
 pub(crate) mod sys;

@@ -63,7 +63,8 @@ impl Meter {
     }
 }
 
-/// Rights that come in at a steady rate, and of which those of a tenth of a second may be kept.
+/// Rights that come in at a steady rate, and of which those of a tenth of a second may be kept (the generic cell rate
+/// algorithm, ITU-T I.371).
 #[derive(Debug)]
 struct Bucket {
     each: Duration,
@@ -79,10 +80,10 @@ impl Bucket {
     }
 
     fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        let from = self.taken.max(now.saturating_sub(self.kept));
-        let until = from + self.each;
-        if until > now && now > Instant::ZERO {
-            return Err(until.since(now));
+        let until = self.taken.max(now) + self.each;
+        let early = until.since(now).saturating_sub(self.kept);
+        if !early.is_zero() {
+            return Err(early);
         }
         self.taken = until;
         Ok(())

@@ -4,8 +4,8 @@ use super::args::ExplainArgs;
 use super::desk::Desk;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Terminal;
-use crate::io::{Clock, privilege};
 use crate::io::raw::{Filter, Interface, RawError, Sniffer};
+use crate::io::{Clock, privilege};
 use crate::run::Interrupts;
 use crate::time::Duration;
 

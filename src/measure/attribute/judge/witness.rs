@@ -73,6 +73,16 @@ pub(super) fn state_lost(case: &Case<'_>, by: End, verdict: Verdict) -> Verdict 
     if by == End::Server && early && (moved(counters.listen_overflows) || moved(counters.embryonic_resets)) {
         return say(Cause::BacklogFull, 0.95, "its queue of connections to be accepted was full (ListenOverflows)");
     }
+    if moved(word.rebound) {
+        let text =
+            "its host got our segments from another port, of a connection that it does not know: a NAT gave it to us";
+        return say(Cause::NatRebind, 0.95, text);
+    }
+    if moved(word.untranslated) {
+        let text =
+            "its host got our segments from our own address, which the connection does not have there: untranslated";
+        return say(Cause::Untranslated, 0.93, text);
+    }
     // A reset in our name had ended it there before.
     if let Some(there) = silence::reset_there(case) {
         let mut verdict = verdict;

@@ -208,6 +208,7 @@ fn testimony(step: [u8; STEP]) -> Testimony {
     };
     Testimony {
         watched: said(0, 1).map(|_| Duration::from_secs(u64::from(step[5]))),
+        remembers: said(21, 0).map(|_| step[7] & 8 != 0),
         arrived: said(1, step[5]),
         sent: said(2, step[6]),
         syns: said(3, step[5] & 1),

@@ -51,6 +51,10 @@ impl<R: Read> Window<R> {
         if self.ended {
             return Ok(false);
         }
+        // What filled the first buffer is no small thing.
+        if !self.buffer.is_empty() && self.buffer.len() < CHUNK && self.end == self.buffer.len() {
+            self.buffer.resize(CHUNK, 0);
+        }
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;

@@ -44,7 +44,9 @@ pub(super) fn judge(case: &Case<'_>) -> Verdict {
         let side = case.connection.side(end);
         (side.outstanding > 0, side.last.at())
     });
-    let end = waiting.unwrap_or(End::Client);
+    // Who gave up is who had asked, whoever spoke last.
+    let gave_up = case.ours.filter(|_| case.knows(Local::GaveUp));
+    let end = gave_up.or(waiting).unwrap_or(End::Client);
     let side = case.connection.side(end);
     let tries = side.repeats.max(side.keepalives);
     if tries == 0 && !case.knows(Local::GaveUp) && case.word.is_none() {

@@ -135,13 +135,13 @@ fn who(case: &Case<'_>, by: End, look: &Look, sure: f64, mut why: Vec<String>) -
     let bare = look.bare() && !look.acknowledges();
     if passed && payload {
         why.push("what drew it reached the end all the same: its sender listens beside the path".into());
-        return Verdict::of(Cause::Injected, sure, why).at(look::hop(look.mark.ttl));
+        return Verdict::of(Cause::Injected, sure, why).at(nearest(case, by));
     }
     if bare && look.delay.is_some() {
         return on_the_way(case, by, look, sure - 0.05, why);
     }
     if payload || case.before(by).last.length > 0 {
-        return Verdict::of(Cause::Injected, sure - 0.05, why).at(look::hop(look.mark.ttl));
+        return Verdict::of(Cause::Injected, sure - 0.05, why).at(nearest(case, by));
     }
     Verdict::of(Cause::Undetermined, 0.4, why).at(look::hop(look.mark.ttl))
 }
@@ -234,9 +234,13 @@ fn alive_evidence(case: &Case<'_>, by: End, alive: &Mark) -> String {
     )
 }
 
-/// The hop is only said where all resets came from one.
+/// The hop is only said where all resets came from one, and from one before the end: a time to live can be made up.
 fn nearest(case: &Case<'_>, by: End) -> Option<super::super::terms::Hops> {
     let mut hops = case.closing.resets(by).map(|mark| look::hop(mark.ttl));
     let first = hops.next()??;
+    let end = look::hop(case.before(by).ttl[1])?;
+    if first.high > end.high {
+        return None;
+    }
     hops.all(|hop| hop == Some(first)).then_some(first)
 }

@@ -44,8 +44,8 @@ pub(super) fn judge(case: &Case<'_>) -> Verdict {
         let side = case.connection.side(end);
         (side.outstanding > 0, side.last.at())
     });
-    // Who gave up is who had asked, whoever spoke last.
-    let gave_up = case.ours.filter(|_| case.knows(Local::GaveUp));
+    // Who gave up is us.
+    let gave_up = case.knows(Local::GaveUp).then(|| case.ours.unwrap_or(End::Client));
     let end = gave_up.or(waiting).unwrap_or(End::Client);
     let side = case.connection.side(end);
     let tries = side.repeats.max(side.keepalives);

@@ -28,7 +28,7 @@ const AF_INET6: [u32; 4] = [10, 24, 28, 30];
 /// the number of any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
-    /// Ethernet (1), with any VLAN tags, LLC/SNAP, PPPoE.
+    /// Ethernet (1), with any VLAN tags, LLC/SNAP, `PPPoE`.
     Ethernet,
     /// BSD loopback (0): an address family in the byte order of the host that captured.
     Null,

@@ -12,8 +12,6 @@ mod error;
 mod link;
 mod ng;
 mod record;
-#[cfg(test)]
-mod tests;
 mod window;
 
 use std::io::Read;

@@ -11,8 +11,6 @@
 
 mod options;
 mod quote;
-#[cfg(test)]
-mod tests;
 
 use std::net::IpAddr;
 

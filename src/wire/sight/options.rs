@@ -40,18 +40,13 @@ pub(super) fn read(bytes: &[u8], length: u8, is_syn: bool) -> Options {
                         let stamps = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
                         options.timestamps.get_or_insert(stamps);
                     }
-                    // The others count on a SYN only, as their standards say.
                     (SEGMENT_SIZE, &[a, b]) => {
-                        if is_syn {
-                            options.segment_size.get_or_insert(u16::from_be_bytes([a, b]));
-                        }
+                        options.segment_size.get_or_insert(u16::from_be_bytes([a, b]));
                     }
                     (WINDOW_SCALE, &[shift]) => {
-                        if is_syn {
-                            options.window_scale.get_or_insert(shift);
-                        }
+                        options.window_scale.get_or_insert(shift);
                     }
-                    (SELECTIVE, []) => options.selective |= is_syn,
+                    (SELECTIVE, []) => options.selective = true,
                     (TIMESTAMPS | SEGMENT_SIZE | WINDOW_SCALE | SELECTIVE, _) => break,
                     _ => {}
                 }
@@ -60,5 +55,6 @@ pub(super) fn read(bytes: &[u8], length: u8, is_syn: bool) -> Options {
             _ => break,
         };
     }
-    options
+    // All but the time stamps count on a SYN only, as their standards say.
+    if is_syn { options } else { Options { length, timestamps: options.timestamps, ..Options::default() } }
 }

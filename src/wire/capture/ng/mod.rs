@@ -3,6 +3,7 @@
 //! Every block says its length at both ends, so after damage the next one is easily recognised: a type that is known, and
 //! two lengths that agree.
 
+mod block;
 mod clock;
 mod interface;
 
@@ -10,6 +11,8 @@ use std::io::Read;
 
 use pcap_parser::{Block, OptionCode, parse_block_be, parse_block_le};
 
+pub(super) use self::block::SECTION;
+use self::block::{BIG_ENDIAN, LITTLE_ENDIAN, OLD_PACKET, SHORTEST, is_known, length, word};
 use self::clock::Clock;
 use self::interface::Interface;
 use super::error::{CaptureError, Log};
@@ -17,24 +20,8 @@ use super::link::Link;
 use super::window::Window;
 use super::{Found, LARGEST_PACKET};
 
-/// The type of a section's header; it reads the same in both byte orders.
-pub(super) const SECTION: u32 = 0x0a0d_0d0a;
-/// The byte order of a section, as a big-endian one writes it.
-const BIG_ENDIAN: [u8; 4] = [0x1a, 0x2b, 0x3c, 0x4d];
-/// The same of a little-endian one.
-const LITTLE_ENDIAN: [u8; 4] = [0x4d, 0x3c, 0x2b, 0x1a];
-/// The shortest block: its type, and its length twice.
-const SHORTEST: usize = 12;
-/// The longest block that is believed, in bytes. Blocks without packets (names, secrets, journals) may be longer than any
-/// packet; no writer is known that makes one of more than a few MiB.
-const LONGEST: usize = 16 << 20;
 /// Interfaces of a section that are kept: their number is 16 bits wide in the oldest blocks, and no host has more.
 const INTERFACES: usize = 1 << 16;
-/// The obsolete packet block (draft-ietf-opsawg-pcapng appendix A), which programs of before 2010 wrote.
-const OLD_PACKET: u32 = 2;
-/// Types of blocks: interface, old packet, simple packet, names, statistics, enhanced packet, journal, secrets; custom ones.
-const KNOWN: [u32; 10] = [1, OLD_PACKET, 3, 4, 5, 6, 9, 10, 0x0bad, 0x4000_0bad];
-
 /// A pcapng file.
 #[derive(Debug)]
 pub(super) struct Ng {
@@ -81,7 +68,7 @@ impl Ng {
                 }
                 return Ok(None);
             }
-            let what = match self.length(window.bytes(), self.big_endian) {
+            let what = match length(window.bytes(), self.big_endian) {
                 None => "no block's header".to_owned(),
                 Some((length, big_endian)) if window.has(length)? => {
                     let block = &window.bytes()[..length];
@@ -110,30 +97,15 @@ impl Ng {
         }
     }
 
-    /// The length of the block that begins `bytes`, of which at least the shortest possible block is there, and its byte
-    /// order; `None` where no block can begin so. A section's header says the byte order anew.
-    fn length(&self, bytes: &[u8], mut big_endian: bool) -> Option<(usize, bool)> {
-        let is_section = bytes.starts_with(&SECTION.to_be_bytes());
-        if is_section {
-            big_endian = match *bytes[8..].first_chunk()? {
-                BIG_ENDIAN => true,
-                LITTLE_ENDIAN => false,
-                _ => return None,
-            };
-        }
-        let length = word(&bytes[4..], big_endian) as usize;
-        // A multiple of 4, by the specification.
-        let shortest = if is_section { 28 } else { SHORTEST };
-        (length % 4 == 0 && (shortest..=LONGEST).contains(&length)).then_some((length, big_endian))
-    }
-
     /// Takes a whole block.
     #[inline]
     fn step(&mut self, block: &[u8]) -> Step {
+        if word(block, self.big_endian) == OLD_PACKET {
+            return self.old_packet(block);
+        }
         let parse = if self.big_endian { parse_block_be } else { parse_block_le };
-        let parsed = match parse(block) {
-            Ok((_, parsed)) => parsed,
-            Err(_) => return Step::Bad("a block whose contents do not fit it, passed over".to_owned()),
+        let Ok((_, parsed)) = parse(block) else {
+            return Step::Bad("a block whose contents do not fit it, passed over".to_owned());
         };
         match parsed {
             Block::EnhancedPacket(packet) => {
@@ -164,7 +136,6 @@ impl Ng {
                 let clock = Clock::new(resolution.unwrap_or(clock::MICROSECONDS), offset.unwrap_or(0));
                 self.add(Interface { link, most, clock })
             }
-            Block::Unknown(unknown) if unknown.block_type == OLD_PACKET => self.old_packet(block),
             _ => Step::Other,
         }
     }
@@ -242,11 +213,10 @@ impl Ng {
                 return Ok(false);
             }
             let bytes = window.bytes();
-            let kind = word(bytes, self.big_endian);
-            if kind != SECTION && !KNOWN.contains(&kind) {
+            if !is_known(bytes, self.big_endian) {
                 continue;
             }
-            let Some((length, big_endian)) = self.length(bytes, self.big_endian) else { continue };
+            let Some((length, big_endian)) = length(bytes, self.big_endian) else { continue };
             if window.has(length)? && word(&window.bytes()[length - 4..], big_endian) as usize == length {
                 let skipped = window.position() - from;
                 log.add(from, number, format!("{what}: {skipped} bytes are skipped, to where a block begins"));
@@ -263,11 +233,4 @@ struct Place<'a> {
     data: &'a [u8],
     kept: u32,
     original: u32,
-}
-
-/// The first four bytes, of which the caller knows that they are there.
-#[inline]
-fn word(bytes: &[u8], big_endian: bool) -> u32 {
-    let word = [bytes[0], bytes[1], bytes[2], bytes[3]];
-    if big_endian { u32::from_be_bytes(word) } else { u32::from_le_bytes(word) }
 }

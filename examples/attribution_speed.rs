@@ -29,7 +29,7 @@ fn sighting(connection: u32, step: usize, at: Duration) -> Sighting {
     let far = (std::net::Ipv4Addr::new(198, 51, 100, 7), 443);
     let (from, to) = if client { (near, far) } else { (far, near) };
     // Every eighth is reset instead.
-    let flags = if connection % 8 == 0 && step == 7 { 0x14 } else { flags };
+    let flags = if connection.is_multiple_of(8) && step == 7 { 0x14 } else { flags };
     Sighting {
         at: Instant::from_start(at),
         network: Network {

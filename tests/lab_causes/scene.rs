@@ -148,7 +148,6 @@ impl Scene {
     pub(crate) fn listener(&self, address: IpAddr, backlog: i32) -> TcpListener {
         let listen = move || -> io::Result<TcpListener> {
             let socket = Socket::new(Domain::for_address((address, 0).into()), Type::STREAM, None)?;
-            socket.set_reuse_address(true)?;
             socket.bind(&SocketAddr::from((address, 0)).into())?;
             socket.listen(backlog)?;
             Ok(socket.into())
@@ -365,6 +364,7 @@ fn verdict(tuple: &Tuple, begun: Instant, sightings: &[Sighting], known: &[(Inst
     }
     let so_far = tracker.verdict(tuple);
     tracker.finish();
-    let ended = std::iter::from_fn(|| tracker.poll()).filter(|ended| ended.tuple == *tuple && ended.at >= begun).last();
+    let all = std::iter::from_fn(|| tracker.poll()).filter(|ended| ended.tuple == *tuple && ended.at >= begun);
+    let ended = all.min_by_key(|ended| ended.at);
     ended.map(|ended| ended.verdict).or(so_far)
 }

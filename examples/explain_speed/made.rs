@@ -26,7 +26,7 @@ const ACK: u8 = 0x10;
 const STEPS: u32 = 10;
 /// Of a request, and of an answer.
 const ASKED: u32 = 60;
-const ANSWERED: u32 = 100;
+const ANSWERED: u32 = 185;
 /// Between two packets of the file.
 const GAP: Duration = Duration::from_micros(50);
 /// The wall time at which it begins: 2026-01-01.

@@ -85,8 +85,8 @@ pub struct ExplainArgs {
     /// Captures (pcap or pcapng); several are read as one, in this order, as a rotating tcpdump leaves them. - is stdin
     #[arg(value_name = "FILE", required_unless_present = "interface", conflicts_with = "interface")]
     pub files: Vec<PathBuf>,
-    /// Watch this interface instead, until Ctrl-C; needs CAP_NET_RAW
-    #[arg(short, long, value_name = "IF")]
+    /// Watch this interface instead.
+    #[arg(short, long, value_name = "IF", help = "Watch this interface instead, until Ctrl-C; needs CAP_NET_RAW")]
     pub interface: Option<String>,
     /// A capture of the same time taken at the other end: what was never sent there, or never arrived, is proof
     #[arg(long, value_name = "FILE", conflicts_with = "interface")]

@@ -35,15 +35,12 @@ pub(super) fn run(args: &ExplainArgs, terminal: &Terminal) -> Result<Exit, Failu
                     _ => Duration::ZERO,
                 };
             }
-            match packet.seen {
-                Some(mut seen) => {
-                    seen.at += later;
-                    desk.see(&seen)
-                }
-                None => {
-                    desk.other(packet.at + later);
-                    Ok(())
-                }
+            if let Some(mut seen) = packet.seen {
+                seen.at += later;
+                desk.see(&seen)
+            } else {
+                desk.other(packet.at + later);
+                Ok(())
             }
         })?;
     }

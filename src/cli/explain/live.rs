@@ -22,8 +22,7 @@ pub(super) fn run(args: &ExplainArgs, interface: &str, terminal: &Terminal) -> R
         let exit = if error.is_privilege() { Exit::Privilege } else { Exit::Usage };
         Failure::new(exit, format!("-i {interface}: {error}"))
     };
-    let opened =
-        Interface::named(interface).and_then(|found| Sniffer::open(&found, Filter::everything(), clock.clone()));
+    let opened = Interface::named(interface).and_then(|found| Sniffer::open(&found, Filter::everything(), clock));
     let sniffer = opened.map_err(refused)?;
     // Packets come from anybody: what reads them has no privilege any more.
     privilege::drop_all().map_err(|error| Failure::new(Exit::Privilege, format!("-i {interface}: {error}")))?;

@@ -4,6 +4,7 @@ use crate::model::Sighting;
 use crate::model::sighting::{Content, Flags, Refusal, RefusalKind, Segment};
 use crate::time::{Duration, Instant};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 /// A packet of a connection, for showing.
@@ -104,12 +105,12 @@ fn segment_words(segment: &Segment, bases: Bases, from_client: bool) -> String {
     let (own, other) = bases.of_sender(from_client);
     let mut words = format!("{:<7} seq {}", flags(segment.flags), relative(segment.sequence, own));
     if segment.flags.has(Flags::ACK) {
-        words += &format!(" ack {}", relative(segment.acknowledgement, other));
+        let _ = write!(words, " ack {}", relative(segment.acknowledgement, other));
     }
     if segment.length > 0 {
-        words += &format!(" len {}", segment.length);
+        let _ = write!(words, " len {}", segment.length);
     }
-    words += &format!(" win {}", segment.window);
+    let _ = write!(words, " win {}", segment.window);
     if segment.options.timestamps.is_some() {
         words += " TS";
     }
@@ -136,16 +137,16 @@ fn network_words(seen: &Sighting) -> String {
     let network = &seen.network;
     let mut words = format!("ttl {}", network.ttl);
     if let Some(id) = network.id {
-        words += &format!(" id {id}");
+        let _ = write!(words, " id {id}");
         if !network.dont_fragment {
             words += " no-DF";
         }
     }
     if let Some(label) = network.flow_label {
-        words += &format!(" flow {label:05x}");
+        let _ = write!(words, " flow {label:05x}");
     }
     if network.traffic_class != 0 {
-        words += &format!(" tos {:#04x}", network.traffic_class);
+        let _ = write!(words, " tos {:#04x}", network.traffic_class);
     }
     words
 }

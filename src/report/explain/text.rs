@@ -13,6 +13,7 @@ use crate::model::duration::{human, human_range, short};
 use crate::report::style::{INDENT, Look, Page, Style, wrap};
 use crate::time::{Duration, Instant};
 use std::fmt::Display;
+use std::fmt::Write as _;
 use std::time::SystemTime;
 
 /// How much to say.
@@ -51,9 +52,9 @@ pub fn text(totals: &Totals, stories: &Stories, detail: Detail, page: Page) -> S
 
 fn head(totals: &Totals, stories: &Stories, style: Style) -> Vec<String> {
     let mut first = totals.name.clone();
-    first += &format!(": {} in {}", plural(totals.packets, "packet", "packets"), human(totals.span));
+    let _ = write!(first, ": {} in {}", plural(totals.packets, "packet", "packets"), human(totals.span));
     if let Some(epoch) = totals.epoch {
-        first += &format!(", from {}", timestamp(epoch));
+        let _ = write!(first, ", from {}", timestamp(epoch));
     }
     let mut lines = style_wrapped(&first, "", style, Look::Bold);
     let ended = stories.count() + totals.not_asked;
@@ -74,10 +75,10 @@ fn head(totals: &Totals, stories: &Stories, style: Style) -> Vec<String> {
         ),
     };
     if totals.forgotten > 0 {
-        facts += &format!(", {} forgotten (too many at once)", grouped(totals.forgotten));
+        let _ = write!(facts, ", {} forgotten (too many at once)", grouped(totals.forgotten));
     }
     if totals.not_asked > 0 {
-        facts += &format!("; {} of them are shown", grouped(stories.count()));
+        let _ = write!(facts, "; {} of them are shown", grouped(stories.count()));
     }
     lines.extend(style_wrapped(&facts, "  ", style, Look::Dim));
     if let Some(peer) = &totals.peer {
@@ -90,13 +91,14 @@ fn head(totals: &Totals, stories: &Stories, style: Style) -> Vec<String> {
             plural(peer.connections, "connection", "connections")
         );
         if by_numbers > 0 {
-            said += &format!(
+            let _ = write!(
+                said,
                 ", {} by their sequence numbers (a NAT between the captures has changed the addresses)",
                 grouped(by_numbers)
             );
         }
         if absent > 0 {
-            said += &format!("; {} never arrived there", plural(absent, "SYN", "SYNs"));
+            let _ = write!(said, "; {} never arrived there", plural(absent, "SYN", "SYNs"));
         }
         lines.extend(style_wrapped(&said, "  ", style, Look::Dim));
     }
@@ -136,9 +138,9 @@ fn table(stories: &Stories, style: Style) -> Vec<String> {
 fn told(nth: usize, story: &Story, epoch: Option<SystemTime>, style: Style) -> Vec<String> {
     let mut heading = format!("{nth}. {}", story.key.cause);
     if let Some(fingerprint) = story.key.fingerprint {
-        heading += &format!(" ({fingerprint})");
+        let _ = write!(heading, " ({fingerprint})");
     }
-    heading += &format!(": {} to {}", plural(story.count, "connection", "connections"), ranking(&story.servers, 3));
+    let _ = write!(heading, ": {} to {}", plural(story.count, "connection", "connections"), ranking(&story.servers, 3));
     let mut lines = style_wrapped(&heading, "", style, Look::Bold);
     let mut say = |label: &str, text: &str| lines.extend(style.labelled(Look::Dim, label, text));
     say("who", &who(story));
@@ -167,8 +169,8 @@ fn told(nth: usize, story: &Story, epoch: Option<SystemTime>, style: Style) -> V
 
 /// Whose doing, where they sit, and what they did.
 fn who(story: &Story) -> String {
-    let place = story.key.hop.map_or_else(String::new, |hop| format!(", {}", hops(hop)));
-    format!("{}{place}: {}", words::whose(story.class()), words::about(story.key.cause))
+    let place = story.key.hop.map_or_else(String::new, |hop| format!("; it was sent {}", hops(hop)));
+    format!("{}: {}{place}", words::whose(story.class()), words::about(story.key.cause))
 }
 
 /// How far away the sender of the ending is.
@@ -192,14 +194,15 @@ fn silence(story: &Story) -> Option<String> {
     let mut said = format!("{} in the median, {from} to {to} for nine in ten", seconds(median));
     if story.key.trigger == Some(Trigger::Answer) {
         let shortest = story.idle.quantile(0.0)?;
-        said += &format!(
+        let _ = write!(
+            said,
             "; a packet that broke the silence drew the end, so whatever forgot had done so after {} at the latest",
             seconds(shortest)
         );
     } else if let Some(idle) = timer(&story.idle, story.count) {
-        said += &format!("; it came unasked, and that sharp it is a timer of about {}", whole(idle));
+        let _ = write!(said, "; it came unasked, and that sharp it is a timer of about {}", whole(idle));
     } else if let Some(age) = timer(&story.age, story.count) {
-        said += &format!("; all at the same age of {}: a greatest age, not a silence", whole(age));
+        let _ = write!(said, "; all at the same age of {}: a greatest age, not a silence", whole(age));
     }
     Some(said)
 }
@@ -238,11 +241,13 @@ fn clock(at: Instant, epoch: Option<SystemTime>) -> String {
 /// A connection in a sentence.
 fn sentence(ended: &Ended, epoch: Option<SystemTime>) -> String {
     let mut said = format!("{} to {}, ", ended.tuple.client, ended.tuple.server);
-    said += &match ended.opened {
+    let lived = match ended.opened {
         Some(opened) => format!("opened {}, ended {} later", clock(opened, epoch), human(ended.at.since(opened))),
         None => format!("opened before the capture, ended {}", clock(ended.at, epoch)),
     };
-    said += &format!(
+    said.push_str(&lived);
+    let _ = write!(
+        said,
         " after {} ({}): {} {}",
         plural(ended.packets, "packet", "packets"),
         bytes(ended.bytes),
@@ -289,15 +294,16 @@ pub fn connection_text(ended: &Ended, epoch: Option<SystemTime>, page: Page) -> 
     let verdict = &ended.verdict;
     let mut heading = format!("{}: {}", sentence(ended, epoch), verdict.cause);
     if let Some(fingerprint) = verdict.fingerprint {
-        heading += &format!(" ({fingerprint})");
+        let _ = write!(heading, " ({fingerprint})");
     }
     let mut lines = style_wrapped(&heading, "", style, Look::Bold);
-    let place = verdict.hop.map_or_else(String::new, |found| format!(", {}", hops((found.low, found.high))));
+    let place =
+        verdict.hop.map_or_else(String::new, |found| format!("; it was sent {}", hops((found.low, found.high))));
     let class = verdict.cause.class();
     lines.extend(style.labelled(
         Look::Dim,
         "who",
-        &format!("{}{place}: {} ({})", words::whose(class), words::about(verdict.cause), sure(verdict.confidence)),
+        &format!("{}: {}{place} ({})", words::whose(class), words::about(verdict.cause), sure(verdict.confidence)),
     ));
     if !ended.idle.is_zero() {
         lines.extend(style.labelled(Look::Dim, "idle before", &seconds(ended.idle)));
@@ -341,7 +347,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (nth, digit) in digits.chars().enumerate() {
-        if nth > 0 && (digits.len() - nth) % 3 == 0 {
+        if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

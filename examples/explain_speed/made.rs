@@ -97,13 +97,12 @@ impl Connection {
             (4, _) => packet(false, ACK, 1, asked, 0),
             (5, _) => packet(false, PSH | ACK, 1, asked, ANSWERED),
             (6, _) => packet(true, ACK, asked, answered, 0),
-            (_, 5) => None,
             (7, 0 | 1) => packet(false, RST | ACK, answered, asked, 0),
             (7, 2 | 3) => packet(true, PSH | ACK, asked, answered, ASKED),
             (8, 2 | 3) => {
                 packet(false, RST, answered, 0, 0).map(|reset| Packet { acknowledgement: 0, socket: false, ..reset })
             }
-            (_, 0..=3) => None,
+            (_, 0..=3 | 5) => None,
             (7, _) => packet(true, FIN | ACK, asked, answered, 0),
             (8, _) => packet(false, FIN | ACK, answered, asked + 1, 0),
             _ => packet(true, ACK, asked + 1, answered + 1, 0),

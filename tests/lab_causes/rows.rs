@@ -6,8 +6,8 @@ use Cause::{
     Aborted, BacklogFull, CloseThenReset, ClosedPort, ConnectTimeout, DataAfterClose, DroppedSilently, IdleReset,
     Injected, KeepaliveTimeout, KeepalivesEaten, LingerReset, LocalClose, LostOnTheWay, NatRebind, NoAnswer,
     OrderlyClose, PathClose, PathForgot, PathReset, PeerRestarted, PeerTimedOut, ReceiveTimeout, Rejected,
-    RetransmissionTimeout, SilentDrop, StateLost, TimeWait, Unaccepted, Unreachable, UnreadData, Untranslated,
-    WrongSequence,
+    RetransmissionTimeout, SilentDrop, StateLost, TimeWait, Unaccepted, Undetermined, Unreachable, UnreadData,
+    Untranslated, WrongSequence,
 };
 
 /// A row.
@@ -22,12 +22,14 @@ pub(crate) struct Row {
     pub(crate) unseen: bool,
     /// Why the client alone cannot know, where it may say so.
     pub(crate) because: &'static str,
+    /// Whether that depends on numbers that are drawn at random: then either may be said.
+    pub(crate) by_chance: bool,
     /// The hop that sent it, counted from the client.
     pub(crate) hop: Option<u8>,
 }
 
 const fn row(name: &'static str, causes: &'static [Cause]) -> Row {
-    Row { name, causes, vaguely: &[], unseen: false, because: "", hop: None }
+    Row { name, causes, vaguely: &[], unseen: false, because: "", by_chance: false, hop: None }
 }
 
 impl Row {
@@ -37,6 +39,10 @@ impl Row {
 
     const fn or(self, vaguely: &'static [Cause], because: &'static str) -> Self {
         Self { vaguely, because, ..self }
+    }
+
+    const fn by_chance(self, vaguely: &'static [Cause], because: &'static str) -> Self {
+        Self { vaguely, because, by_chance: true, ..self }
     }
 
     const fn unseen(self, because: &'static str) -> Self {
@@ -51,6 +57,7 @@ const SILENCE: &str = "a SYN that is dropped looks the same wherever that happen
 const NOTHING: &str = "nothing comes back, wherever it was lost";
 const WHY: &str = "every abort of a socket looks the same on the wire";
 const UNASKED: &str = "one reset that nobody had asked for does not tell whose timer it was";
+const CHANCE: &str = "a random identification may fit the socket's own by chance, and one field alone decides nothing";
 const UNSEEN: &str = "nothing of it reaches the client";
 
 /// All of them, in the order of the table.
@@ -132,8 +139,8 @@ pub(crate) fn rows() -> &'static [Row] {
         row("injector type 2", &[Injected]),
         row("injector type 2 in the path", &[Injected]),
         row("injector with equal sequence numbers", &[Injected]),
-        row("injector that copies the TTL", &[Injected]),
-        row("injector that knows short headers only", &[Injected]),
+        row("injector that copies the TTL", &[Injected]).by_chance(&[Undetermined], CHANCE),
+        row("injector that knows short headers only", &[Injected]).by_chance(&[Undetermined], CHANCE),
     ];
     ROWS
 }

@@ -249,13 +249,13 @@ impl Scene {
         String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
-    /// Loads a chain of nft(8) into a host, named so that it can be taken away again.
-    pub(crate) fn filter(&self, host: Host, name: &str, hook: &str, rules: &str) {
-        let chain = format!(
-            "add table inet {name}; add chain inet {name} c {{ type filter hook {hook} priority 0; policy accept; }}"
+    /// Loads a chain of nft(8) with one rule into a host, named so that it can be taken away again.
+    pub(crate) fn filter(&self, host: Host, name: &str, hook: &str, rule: &str) {
+        let rules = format!(
+            "add table inet {name}; add chain inet {name} c {{ type filter hook {hook} priority 0; policy accept; }}; \
+             add rule inet {name} c {rule}"
         );
-        let rules: String = rules.lines().map(|rule| format!("; add rule inet {name} c {rule}")).collect();
-        self.run(host, "nft", &[&format!("{chain}{rules}")]);
+        self.run(host, "nft", &[&rules]);
     }
 
     /// Takes the chain away.

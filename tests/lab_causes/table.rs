@@ -77,7 +77,8 @@ pub(crate) fn complaints(judged: &Judged) -> String {
         }
     }
     let known = committed(judged.row);
-    let agrees = |known: &[Cell; 2]| known.iter().zip(&cells).all(|(known, cell)| known.agrees(cell));
+    // Cells of a row that chance has a part in are only held against the truth.
+    let agrees = |known: &[Cell; 2]| row.by_chance || known.iter().zip(&cells).all(|(known, cell)| known.agrees(cell));
     let known = known.filter(agrees);
     if known.is_none() && !updating() {
         let _ = writeln!(said, "measured {cells:?}, committed {:?}", committed(judged.row));

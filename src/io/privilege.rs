@@ -168,8 +168,11 @@ mod tests {
             return; // nobody here has anything that could be left
         }
         let (done, wait) = std::sync::mpsc::channel::<()>();
+        let (started, begun) = std::sync::mpsc::channel();
         let early = std::thread::Builder::new().name("too early".to_owned());
-        let early = early.spawn(move || drop(wait.recv())).unwrap();
+        let live = move || started.send(()).is_ok() && wait.recv().is_ok();
+        let early = early.spawn(live).unwrap();
+        begun.recv().unwrap();
         let dropped = on_a_thread(|| drop_all().unwrap());
         assert!(dropped.others.iter().any(|name| name == "too early"), "{dropped:?}");
         drop(done);

@@ -98,16 +98,16 @@ impl Cell {
         }
     }
 
-    fn text(text: impl Into<String>) -> Self {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
         let text = text.into();
         if text.is_empty() { Self::Empty } else { Self::Text(text) }
     }
 
-    fn whole(number: impl Into<u64>) -> Self {
+    pub(crate) fn whole(number: impl Into<u64>) -> Self {
         Self::Number(number.into().to_string())
     }
 
-    fn seconds(duration: Duration) -> Self {
+    pub(crate) fn seconds(duration: Duration) -> Self {
         Self::Number(duration::seconds(duration))
     }
 
@@ -117,7 +117,7 @@ impl Cell {
     }
 
     /// A probability or a share: four decimals at most, and never rounded up to a certainty that was not there.
-    fn fraction(fraction: f64) -> Self {
+    pub(crate) fn fraction(fraction: f64) -> Self {
         if !fraction.is_finite() {
             return Self::Empty;
         }
@@ -129,7 +129,7 @@ impl Cell {
         Self::Number(rounded.to_string())
     }
 
-    fn or_empty<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
+    pub(crate) fn or_empty<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
         value.map_or(Self::Empty, cell)
     }
 }

@@ -6,6 +6,7 @@
 //! - [`evidence`], [`posterior`]: what the holds say, and what the path can be;
 //! - [`attribute`]: who ended a connection, from its packets;
 //! - [`findings`]: what was found, in the shape that the report and the summary CSV need;
+//! - [`other_end`]: a capture taken at the other end, as testimony;
 //! - [`recommend`]: what to deploy, from one run or from many.
 
 pub mod attribute;
@@ -16,6 +17,7 @@ pub mod estimate;
 pub mod evidence;
 pub mod findings;
 pub mod judge;
+pub mod other_end;
 pub mod plan;
 pub mod planner;
 pub mod posterior;

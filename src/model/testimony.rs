@@ -9,6 +9,9 @@ use crate::time::Duration;
 pub struct Testimony {
     /// For how long its host has counted packets; what came before that it does not know. `None`: it may not see them.
     pub watched: Option<Duration>,
+    /// Whether the program that was asked still knew of the run that the connection belongs to: one that was started anew
+    /// does not. Known by asking, not by what it says.
+    pub remembers: Option<bool>,
     /// Segments of this connection that arrived there, whatever they were.
     pub arrived: Option<u32>,
     /// Segments of this connection that its host sent.

@@ -22,6 +22,8 @@ pub(crate) struct Asker {
     reflector: SocketAddr,
     /// Reports that it has had.
     seen: u32,
+    /// Whether the reflector knew of the run when it was first asked.
+    remembers: Option<bool>,
 }
 
 /// An open service channel.
@@ -41,43 +43,45 @@ fn token() -> Token {
 impl Asker {
     /// Has the reflector of the lab's server begin to count.
     pub(crate) fn start(lab: &Lab, reflector: SocketAddr) -> Self {
-        let mut asker = Self { token: token(), reflector, seen: 0 };
-        let nobody = Whose { client: SocketAddr::from(([0, 0, 0, 0], 1)), server: 1 };
-        asker.ask(lab, &[nobody]);
+        let mut asker = Self::of_run(lab, reflector, token());
+        asker.remembers = None;
         asker
     }
 
-    /// What its host saw of these connections. Over a channel of its own: what is on the way may have forgotten an
-    /// older one.
-    pub(crate) fn ask(&mut self, lab: &Lab, of: &[Whose]) -> Vec<Testimony> {
+    /// The same, for a run that may have begun before.
+    pub(crate) fn of_run(lab: &Lab, reflector: SocketAddr, token: Token) -> Self {
+        let mut asker = Self { token, reflector, seen: 0, remembers: None };
+        let nobody = Whose { client: SocketAddr::from(([0, 0, 0, 0], 1)), server: 1 };
+        let (channel, welcome) = Channel::open(lab, reflector, token, 0);
+        drop(channel);
+        asker.remembers = Some(welcome.resumed);
+        asker.ask(lab, nobody);
+        asker
+    }
+
+    /// What its host saw of a connection. Over a channel of its own: what is on the way may have forgotten an older one.
+    pub(crate) fn ask(&mut self, lab: &Lab, whose: Whose) -> Testimony {
         let (mut channel, _) = Channel::open(lab, self.reflector, self.token, self.seen);
         let own = channel.stream.local_addr().unwrap().ip();
-        of.iter()
-            .map(|whose| {
-                let client = SocketAddr::new(own, whose.client.port());
-                let of = Some(Whose { client, ..*whose });
-                channel.send(Frame::Command { hold: 1, order: Order::Testify { of } });
-                loop {
-                    match channel.receive() {
-                        Frame::Testimony { word, .. } => {
-                            self.seen += 1;
-                            return word;
-                        }
-                        Frame::Pushed { .. } | Frame::Answered { .. } | Frame::Ended { .. } | Frame::Settled { .. } => {
-                            self.seen += 1;
-                        }
-                        other => panic!("asked of {whose:?}: {other:?}"),
-                    }
-                }
-            })
-            .collect()
+        let of = Some(Whose { client: SocketAddr::new(own, whose.client.port()), ..whose });
+        channel.send(Frame::Command { hold: 1, order: Order::Testify { of } });
+        loop {
+            let frame = channel.receive();
+            self.seen += 1;
+            match frame {
+                Frame::Testimony { word, .. } => return Testimony { remembers: self.remembers, ..word },
+                Frame::Ended { .. } => {}
+                other => panic!("asked of {whose:?}: {other:?}"),
+            }
+        }
     }
 }
 
 impl Channel {
-    /// Of a run of its own.
-    pub(crate) fn fresh(lab: &Lab, reflector: SocketAddr) -> Self {
-        Self::open(lab, reflector, token(), 0).0
+    /// Of a run of its own, and its name.
+    pub(crate) fn fresh(lab: &Lab, reflector: SocketAddr) -> (Self, Token) {
+        let token = token();
+        (Self::open(lab, reflector, token, 0).0, token)
     }
 
     /// Says something to somebody who does not know it any more.

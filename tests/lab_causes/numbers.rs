@@ -19,7 +19,7 @@ fn on_port(scene: &Scene, port: u16) -> Socket {
     let client = scene.lab.address(Host::Client);
     let open = move || -> io::Result<Socket> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.set_reuse_address(true)?;
+        socket.set_reuse_address(port != 0)?;
         socket.bind(&SocketAddr::from((client, port)).into())?;
         socket.set_read_timeout(Some(SOON))?;
         Ok(socket)
@@ -53,6 +53,7 @@ pub(crate) fn a_connection_meets_the_remains_of_another() -> Vec<Judged> {
         drop(pair.server);
         is_closed(&pair.client);
         drop(pair.client);
+        clock::wait(LONG_CABLE * 4);
 
         let again = on_port(&scene, port);
         let nth = scene.row_to(row, &again, to);

@@ -69,7 +69,7 @@ pub(crate) fn the_server_is_another_one() -> Vec<Judged> {
     second.serve(&scene);
     let mut asker = Asker::start(&scene.lab, reflector);
     first.serve(&scene);
-    let mut moved = Channel::fresh(&scene.lab, reflector);
+    let (mut moved, _) = Channel::fresh(&scene.lab, reflector);
     let nth = scene.row_of_stream("another server in its place", &moved.stream);
     clock::wait(Duration::from_millis(300));
     second.serve(&scene);
@@ -77,13 +77,13 @@ pub(crate) fn the_server_is_another_one() -> Vec<Judged> {
     scene.ask_another(nth, &mut asker);
 
     // One that is gone, and started anew.
-    let mut lost = Channel::fresh(&scene.lab, reflector);
+    let (mut lost, run) = Channel::fresh(&scene.lab, reflector);
     let nth = scene.row_of_stream("server restarted", &lost.stream);
     clock::wait(Duration::from_millis(300));
     second.vanish(&scene);
     let third = Machine::start(&scene, "third");
     third.serve(&scene);
-    let mut asker = Asker::start(&scene.lab, reflector);
+    let mut asker = Asker::of_run(&scene.lab, reflector, run);
     lost.speaks_and_is_reset();
     scene.ask_another(nth, &mut asker);
     let judged = scene.judged();

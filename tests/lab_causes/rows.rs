@@ -3,10 +3,11 @@
 use idlescope::model::{Cause, Class};
 
 use Cause::{
-    Aborted, BacklogFull, CloseThenReset, ClosedPort, ConnectTimeout, DataAfterClose, DroppedSilently, Injected,
-    KeepaliveTimeout, KeepalivesEaten, LingerReset, LocalClose, LostOnTheWay, NatRebind, NoAnswer, OrderlyClose,
-    PathClose, PathForgot, PathReset, PeerRestarted, PeerTimedOut, ReceiveTimeout, Rejected, RetransmissionTimeout,
-    SilentDrop, StateLost, TimeWait, Unaccepted, Unreachable, UnreadData, Untranslated, WrongSequence,
+    Aborted, BacklogFull, CloseThenReset, ClosedPort, ConnectTimeout, DataAfterClose, DroppedSilently, IdleReset,
+    Injected, KeepaliveTimeout, KeepalivesEaten, LingerReset, LocalClose, LostOnTheWay, NatRebind, NoAnswer,
+    OrderlyClose, PathClose, PathForgot, PathReset, PeerRestarted, PeerTimedOut, ReceiveTimeout, Rejected,
+    RetransmissionTimeout, SilentDrop, StateLost, TimeWait, Unaccepted, Unreachable, UnreadData, Untranslated,
+    WrongSequence,
 };
 
 /// A row.
@@ -49,6 +50,7 @@ const STATELESS: &str =
 const SILENCE: &str = "a SYN that is dropped looks the same wherever that happens";
 const NOTHING: &str = "nothing comes back, wherever it was lost";
 const WHY: &str = "every abort of a socket looks the same on the wire";
+const UNASKED: &str = "one reset that nobody had asked for does not tell whose timer it was";
 const UNSEEN: &str = "nothing of it reaches the client";
 
 /// All of them, in the order of the table.
@@ -119,7 +121,7 @@ pub(crate) fn rows() -> &'static [Row] {
         row("router one hop from the server rejects mid-stream, IPv6", &[Rejected, PathReset]).at(3),
         row("router says by ICMP mid-stream", &[Rejected, Unreachable]).at(2),
         row("balancer resets on the next packet", &[PathReset, Rejected]).at(2),
-        row("balancer announces to both ends", &[PathReset, PathForgot]),
+        row("balancer announces to both ends", &[PathReset, PathForgot]).or(&[IdleReset], UNASKED),
         row("balancer closes both ends", &[PathClose]),
         row("balancer forgets silently", &[LostOnTheWay, PathForgot]).or(&[RetransmissionTimeout], NOTHING),
         row("mirror-header firewall", &[PathReset]),

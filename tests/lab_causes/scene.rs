@@ -43,10 +43,12 @@ pub(crate) struct Scene {
 struct Case {
     row: &'static str,
     tuple: Tuple,
+    /// When it became a row: another connection may have had its ports before.
+    begun: SystemTime,
     locals: Vec<(SystemTime, Local)>,
     /// Its client's port, as the server saw it when it was opened.
     seen: u16,
-    word: Option<Testimony>,
+    word: Option<(SystemTime, Testimony)>,
 }
 
 /// Which case of a scene.
@@ -146,7 +148,6 @@ impl Scene {
     pub(crate) fn listener(&self, address: IpAddr, backlog: i32) -> TcpListener {
         let listen = move || -> io::Result<TcpListener> {
             let socket = Socket::new(Domain::for_address((address, 0).into()), Type::STREAM, None)?;
-            socket.set_reuse_address(true)?;
             socket.bind(&SocketAddr::from((address, 0)).into())?;
             socket.listen(backlog)?;
             Ok(socket.into())
@@ -206,7 +207,8 @@ impl Scene {
     }
 
     fn row_of(&mut self, row: &'static str, client: SocketAddr, server: SocketAddr, seen: u16) -> Nth {
-        self.cases.push(Case { row, tuple: Tuple { client, server }, locals: Vec::new(), seen, word: None });
+        let begun = clock::wall();
+        self.cases.push(Case { row, tuple: Tuple { client, server }, begun, locals: Vec::new(), seen, word: None });
         Nth(self.cases.len() - 1)
     }
 
@@ -221,14 +223,14 @@ impl Scene {
         let whose = Whose { client: (case.tuple.client.ip(), case.seen).into(), server: case.tuple.server.port() };
         let family = self.askers.iter_mut().find(|(ipv6, _)| *ipv6 == whose.client.is_ipv6());
         let (_, asker) = family.unwrap_or_else(|| panic!("no reflector of that family for {whose:?}"));
-        case.word = asker.ask(&self.lab, &[whose]).pop();
+        case.asked(asker.ask(&self.lab, whose));
     }
 
     /// The same of another reflector.
     pub(crate) fn ask_another(&mut self, nth: Nth, asker: &mut Asker) {
         let case = &mut self.cases[nth.0];
         let whose = Whose { client: case.tuple.client, server: case.tuple.server.port() };
-        case.word = asker.ask(&self.lab, &[whose]).pop();
+        case.asked(asker.ask(&self.lab, whose));
     }
 
     /// Keeps something until the end of the scene.
@@ -296,33 +298,46 @@ fn read(path: &Path) -> (Duration, Vec<Sighting>) {
 }
 
 impl Case {
+    /// This was said of it, now.
+    fn asked(&mut self, word: Testimony) {
+        self.word = Some((clock::wall(), word));
+    }
+
     fn judged(self, epoch: Duration, sightings: &[Sighting]) -> Judged {
         let Tuple { client, server } = self.tuple;
         let ours = |sighting: &&Sighting| {
             let ends = sighting.ends();
             ends == (client, server) || ends == (server, client)
         };
-        let locals: Vec<LocalFact> = self
-            .locals
-            .iter()
-            .map(|(wall, what)| {
-                let since = wall.duration_since(UNIX_EPOCH).unwrap();
-                LocalFact { at: Instant::from_start(since.saturating_sub(epoch)), what: *what }
-            })
-            .collect();
-        let word = self.word.unwrap_or_default();
+        let since =
+            |wall: SystemTime| Instant::from_start(wall.duration_since(UNIX_EPOCH).unwrap().saturating_sub(epoch));
+        let mut known: Vec<(Instant, Known)> = Vec::new();
+        known.extend(self.locals.iter().map(|(wall, what)| (since(*wall), Known::Here(*what))));
+        let begun = since(self.begun);
+        let alone = verdict(&self.tuple, begun, sightings, &known);
+        let (asked, word) = self.word.expect("every case has been asked of");
+        known.push((since(asked), Known::There(word)));
+        known.sort_by_key(|(at, _)| *at);
         Judged {
             row: self.row,
-            alone: verdict(&self.tuple, sightings, &locals, None),
-            with: verdict(&self.tuple, sightings, &locals, Some(&word)),
+            alone,
+            with: verdict(&self.tuple, begun, sightings, &known),
             word,
             seen: sightings.iter().filter(ours).copied().collect(),
         }
     }
 }
 
-/// What a tracker says of a connection that has seen all that the client saw.
-fn verdict(tuple: &Tuple, sightings: &[Sighting], locals: &[LocalFact], word: Option<&Testimony>) -> Option<Verdict> {
+/// What is known beside the packets.
+enum Known {
+    /// By our own end.
+    Here(Local),
+    /// By the other.
+    There(Testimony),
+}
+
+/// What a tracker says of a connection that has seen all that the client saw, and heard what was known when it was.
+fn verdict(tuple: &Tuple, begun: Instant, sightings: &[Sighting], known: &[(Instant, Known)]) -> Option<Verdict> {
     let mut tracker = Tracker::new(Settings {
         ours: Ours::End(End::Client),
         vantage: Some(Vantage::Client),
@@ -330,19 +345,26 @@ fn verdict(tuple: &Tuple, sightings: &[Sighting], locals: &[LocalFact], word: Op
         grace: Duration::from_secs(60),
         ..Settings::default()
     });
-    let mut locals = locals.iter().peekable();
+    let learn = |tracker: &mut Tracker, (at, known): &(Instant, Known)| match known {
+        Known::Here(what) => tracker.know(tuple, LocalFact { at: *at, what: *what }),
+        Known::There(word) => {
+            tracker.pass(*at);
+            tracker.testify(tuple, word);
+        }
+    };
+    let mut known = known.iter().peekable();
     for sighting in sightings {
-        while let Some(local) = locals.next_if(|local| local.at <= sighting.at) {
-            tracker.know(tuple, *local);
+        while let Some(known) = known.next_if(|(at, _)| *at <= sighting.at) {
+            learn(&mut tracker, known);
         }
         tracker.see(sighting);
     }
-    for local in locals {
-        tracker.know(tuple, *local);
+    for known in known {
+        learn(&mut tracker, known);
     }
-    if let Some(word) = word {
-        tracker.testify(tuple, word);
-    }
+    let so_far = tracker.verdict(tuple);
     tracker.finish();
-    std::iter::from_fn(|| tracker.poll()).filter(|ended| ended.tuple == *tuple).last().map(|ended| ended.verdict)
+    let all = std::iter::from_fn(|| tracker.poll()).filter(|ended| ended.tuple == *tuple && ended.at >= begun);
+    let ended = all.min_by_key(|ended| ended.at);
+    ended.map(|ended| ended.verdict).or(so_far)
 }

@@ -10,12 +10,15 @@ use crate::rows::rows;
 use crate::scene::Judged;
 use idlescope::measure::attribute::Verdict;
 
-/// What a cell says.
+/// What a cell says: cause, class, confidence and hop.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Cell(String);
 
 /// Where no end is seen.
 const NO_END: &str = "no end seen";
+/// By how much a confidence may differ from the committed one: numbers that an injector draws at random fit the connection's
+/// own by chance now and then.
+const TOLERANCE: f64 = 0.15;
 
 impl Cell {
     fn of(verdict: Option<&Verdict>) -> Self {
@@ -23,6 +26,17 @@ impl Cell {
         let kind = verdict.fingerprint.map_or_else(String::new, |kind| format!(" ({kind})"));
         let hop = verdict.hop.map_or_else(String::new, |hop| format!(", hop {hop}"));
         Self(format!("{}{kind}, {}, {:.2}{hop}", verdict.cause, verdict.cause.class(), verdict.confidence))
+    }
+
+    /// Whether both say the same, about as surely.
+    fn agrees(&self, other: &Self) -> bool {
+        let words = |cell: &Self| -> Vec<String> { cell.0.split(", ").map(str::to_owned).collect() };
+        let (ours, theirs) = (words(self), words(other));
+        ours.len() == theirs.len()
+            && ours.iter().zip(&theirs).all(|(one, other)| match (one.parse::<f64>(), other.parse::<f64>()) {
+                (Ok(one), Ok(other)) => (one - other).abs() <= TOLERANCE,
+                _ => one == other,
+            })
     }
 }
 
@@ -62,10 +76,14 @@ pub(crate) fn complaints(judged: &Judged) -> String {
             let _ = writeln!(said, "{who}: hop {hop} where it is hop {true_hop}");
         }
     }
-    if !updating() && committed(judged.row).as_ref() != Some(&cells) {
+    let known = committed(judged.row);
+    let agrees = |known: &[Cell; 2]| known.iter().zip(&cells).all(|(known, cell)| known.agrees(cell));
+    let known = known.filter(agrees);
+    if known.is_none() && !updating() {
         let _ = writeln!(said, "measured {cells:?}, committed {:?}", committed(judged.row));
     }
-    MEASURED.lock().unwrap().insert(judged.row, cells);
+    // What has not changed stays as it is.
+    MEASURED.lock().unwrap().insert(judged.row, known.unwrap_or(cells));
     if !said.is_empty() {
         let _ = writeln!(said, "  {:?}", judged.word);
         for sighting in &judged.seen {

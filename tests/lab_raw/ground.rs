@@ -116,6 +116,18 @@ impl Ground {
         self.lab.run_in(Host::Server, move || block_on(route)).join().unwrap();
     }
 
+    /// Has every hop send every ICMP error: Linux holds back all but six of a burst (icmp(7)).
+    pub(crate) fn all_errors(&self) {
+        for hop in 0..self.lab.hops() {
+            let allow = || {
+                for name in ["net/ipv4/icmp_ratelimit", "net/ipv6/icmp/ratelimit"] {
+                    std::fs::write(format!("/proc/sys/{name}"), "0").unwrap();
+                }
+            };
+            self.lab.run_in(Host::Hop(hop), allow).join().unwrap();
+        }
+    }
+
     /// Opens a connection.
     pub(crate) fn connect(&self) -> Pair {
         let server = self.server;

@@ -3,22 +3,22 @@
 //! silence on a connection of its own, so that its timer tells whether it counted.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use idlescope::io::raw::{Craft, Line};
 use idlescope::lab::{Host, Lab};
 use idlescope::model::sighting::{Content, Flags, RefusalKind, Sighting};
 
 use crate::ground::{Family, Ground, Pair, client_port, segment};
-use crate::support::harness;
 use crate::support::talk::{hears, say};
+use crate::support::{clock, harness};
 
 /// After how long the NAT forgets, in seconds.
 const TIMEOUT: u64 = 30;
 /// Before the segment.
 const SILENCE: Duration = Duration::from_secs(3);
 /// Answers come within this time: nothing is repeated on this path.
-const SOON: Duration = Duration::from_millis(500);
+const SOON: Duration = Duration::from_secs(1);
 /// So far is out of every window.
 const FAR: i32 = 10_000_000;
 
@@ -100,24 +100,26 @@ fn check(family: Family) {
     let mut ground = Ground::new(&[&format!("nat,timeout={TIMEOUT}s"), "router"], family);
     // So that what it says to the client's own address is seen, which no router of this path leads to.
     ground.route_from_server();
+    ground.all_errors();
     let pairs: Vec<Pair> = ROWS.iter().map(|_| ground.connect()).collect();
     ground.look(SILENCE);
     let lines: Vec<Line> = pairs.iter().map(|pair| ground.line(pair)).collect();
-    let before: Vec<_> = lines.iter().map(|line| tracked(&ground.lab, line)).collect();
+    let before = Tracked::read(&ground.lab);
+    let sent = clock::now();
     for (line, (_, make, _)) in lines.iter().zip(ROWS) {
         ground.injector.send(&make(line)).unwrap();
     }
     let (at_client, at_server) = ground.look(SOON);
+    let after = Tracked::read(&ground.lab);
     let mut differences = String::new();
-    for (nth, ((line, pair), (name, _, said))) in lines.iter().zip(&pairs).zip(ROWS).enumerate() {
+    for ((line, pair), (name, _, said)) in lines.iter().zip(&pairs).zip(ROWS) {
         let here: Vec<_> =
             at_client.iter().filter(|seen| client_port(seen, ground.server) == line.local.port()).collect();
         let there: Vec<_> =
             at_server.iter().filter(|seen| client_port(seen, ground.server) == line.local.port()).collect();
         let arrival = arrival(&ground, line, &there);
         let answer = answer(&ground, line, &here, &there);
-        let seen =
-            format!("{arrival}; {answer}; {}", change(before[nth].as_ref(), tracked(&ground.lab, line).as_ref()));
+        let seen = format!("{arrival}; {answer}; {}", change(&before, &after, sent, line));
         if seen != *said {
             let _ = writeln!(differences, "{name}: {seen}; the table says {said}");
         }
@@ -179,26 +181,45 @@ fn answer(ground: &Ground, line: &Line, here: &[&Sighting], there: &[&Sighting])
     if said.is_empty() { "nothing".to_owned() } else { said.join(" and ") }
 }
 
-/// The tracking's timer in seconds, and its state.
-fn tracked(lab: &Lab, line: &Line) -> Option<(u64, String)> {
-    let read = || std::fs::read_to_string("/proc/thread-self/net/nf_conntrack");
-    let text = lab.run_in(Host::Hop(0), read).join().unwrap().unwrap();
-    let ours = [format!("sport={}", line.local.port()), format!("dport={}", line.peer.port())];
-    let of_this = |text: &&str| ours.iter().all(|port| text.split_whitespace().any(|word| word == port));
-    let mut words = text.lines().find(of_this)?.split_whitespace().skip(4);
-    Some((words.next()?.parse().ok()?, words.next()?.to_owned()))
+/// What the first hop's connection tracking says, and when it was asked.
+struct Tracked {
+    text: String,
+    at: Instant,
 }
 
-fn change(before: Option<&(u64, String)>, after: Option<&(u64, String)>) -> String {
-    let (Some((before, _)), Some((after, state))) = (before, after) else {
-        return format!("{before:?} became {after:?}");
+impl Tracked {
+    fn read(lab: &Lab) -> Self {
+        let read = || (std::fs::read_to_string("/proc/thread-self/net/nf_conntrack").unwrap(), clock::now());
+        let (text, at) = lab.run_in(Host::Hop(0), read).join().unwrap();
+        Self { text, at }
+    }
+
+    /// The timer of a connection in seconds, and its state.
+    fn of(&self, line: &Line) -> Option<(u64, &str)> {
+        let ours = [format!("sport={}", line.local.port()), format!("dport={}", line.peer.port())];
+        let of_this = |text: &&str| ours.iter().all(|port| text.split_whitespace().any(|word| word == port));
+        let mut words = self.text.lines().find(of_this)?.split_whitespace().skip(4);
+        Some((words.next()?.parse().ok()?, words.next()?))
+    }
+}
+
+/// What has become of a connection's timer since the segment was sent. It runs all the time, and shows whole seconds.
+fn change(before: &Tracked, after: &Tracked, sent: Instant, line: &Line) -> String {
+    let (Some((then, _)), Some((now, state))) = (before.of(line), after.of(line)) else {
+        return format!("{:?} became {:?}", before.of(line), after.of(line));
     };
-    let timer = match *after {
-        after if after + 1 >= TIMEOUT && after <= TIMEOUT => "refreshed".to_owned(),
-        after if after == *before || after + 1 == *before => "unchanged".to_owned(),
-        9..=10 => "cut to 10 s".to_owned(),
-        119..=120 => "120 s".to_owned(),
-        after => format!("{before} s became {after} s"),
+    let since = |from: Instant| after.at.duration_since(from).as_secs_f64();
+    let runs = |from: u64, passed: f64| (from as f64 - passed - now as f64).abs() <= 1.1;
+    let timer = if runs(TIMEOUT, since(sent)) {
+        "refreshed".to_owned()
+    } else if runs(then, since(before.at)) {
+        "unchanged".to_owned()
+    } else if runs(10, since(sent)) {
+        "cut to 10 s".to_owned()
+    } else if runs(120, since(sent)) {
+        "120 s".to_owned()
+    } else {
+        format!("{then} s became {now} s")
     };
     format!("{timer}, {state}")
 }

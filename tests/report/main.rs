@@ -1,6 +1,7 @@
 //! What a person and a program read at the end of a run, for each kind of answer.
 
 mod at_a_glance;
+mod explained;
 #[path = "../support/findings.rs"]
 mod findings;
 mod for_programs;

@@ -110,7 +110,8 @@ impl Sniffer {
         Ok(())
     }
 
-    /// The next packet. Cancel-safe: nothing is lost where another branch was faster.
+    /// The next packet. Cancel-safe: nothing is lost where another branch was faster. It is the runtime of the first call
+    /// that watches the socket from then on.
     pub async fn next(&mut self) -> Result<Packet<'_>, RawError> {
         let failed = |call| RawError::of(call, self.interface.name.clone());
         let polled = match &mut self.polled {

@@ -14,7 +14,7 @@ use tokio::io::unix::AsyncFd;
 /// `SIOCGSTAMPNS` of socket(7), in the form that gives a timespec of the machine's own size (`asm-generic/sockios.h`).
 const STAMP: libc::Ioctl = 0x8907;
 
-/// What an interface calls its hardware, and how long its addresses are (`linux/if_arp.h`).
+/// What an interface calls its hardware (`linux/if_arp.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hardware {
     /// `ARPHRD_…`.

@@ -130,6 +130,8 @@ pub enum Local {
     Unreachable,
     /// Our own host refused to send it (`EPERM`): a firewall here.
     SendRefused,
+    /// The witness at the other end, which we had asked before, knows nothing of that: it was started anew.
+    WitnessRestarted,
     /// We sent a probe of this kind on purpose.
     Probed(Refresh),
 }

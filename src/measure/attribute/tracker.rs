@@ -210,7 +210,6 @@ impl Tracker {
             word: extra.and_then(|extra| extra.word.as_ref()),
             template: self.templates.get(&tuple.server),
             host: self.hosts.get(tuple.server.ip()),
-            now: self.now,
             tuple,
         }
     }

@@ -1,4 +1,4 @@
-//! A window that moves over the input: streaming, and never larger than twice the largest thing looked at.
+//! A window that moves over the input: streaming, and never larger than four times the largest thing looked at.
 
 use std::io::{ErrorKind, Read};
 
@@ -51,16 +51,20 @@ impl<R: Read> Window<R> {
         if self.ended {
             return Ok(false);
         }
+        // What filled the first buffer is no small thing.
+        if !self.buffer.is_empty() && self.buffer.len() < CHUNK && self.end == self.buffer.len() {
+            self.buffer.resize(CHUNK, 0);
+        }
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        // Twice as much as is wanted, so that what is there is moved once for as many bytes as it has, however they are
-        // consumed.
-        let least = if self.buffer.is_empty() { FIRST } else { CHUNK };
-        if self.buffer.len() < least.max(2 * wanted) {
-            self.buffer.resize(least.max(2 * wanted), 0);
-        }
         while self.end < wanted {
+            // Up to twice as much as is wanted, so that what is there is moved once for as many bytes as it has, however they
+            // are consumed; and no more than four times what really came, for a length may be a lie.
+            let room = self.buffer.len();
+            if room < wanted.saturating_mul(2) && self.end * 2 >= room {
+                self.buffer.resize(if room == 0 { FIRST } else { (room * 2).max(CHUNK) }, 0);
+            }
             match self.input.read(&mut self.buffer[self.end..]) {
                 Ok(0) => {
                     self.ended = true;
@@ -125,13 +129,20 @@ mod tests {
     }
 
     #[test]
+    fn a_length_that_is_a_lie_costs_no_memory() {
+        let mut window = Window::new(&[7; 100][..]);
+        assert!(!window.has(1 << 40).unwrap());
+        assert!(window.buffer.len() <= 4 * CHUNK);
+    }
+
+    #[test]
     fn it_grows_for_what_is_large_and_not_beyond() {
         let mut window = Window::new(std::io::repeat(7));
         for _ in 0..100 {
             assert!(window.has(CHUNK).unwrap());
             window.consume(CHUNK - 1);
         }
-        assert_eq!(window.buffer.len(), 2 * CHUNK);
+        assert!(window.buffer.len() <= 4 * CHUNK, "{}", window.buffer.len());
         assert_eq!(window.position(), 100 * (CHUNK as u64 - 1));
     }
 }

@@ -36,6 +36,8 @@ const QUESTIONS: usize = 1024;
 /// client that asks all the time costs a tenth of a processor.
 const REST: u32 = 10;
 const LEAST_REST: Duration = Duration::from_millis(20);
+/// A host that is busy with other things reads slowly, too: nobody waits longer than this for that.
+const MOST_REST: Duration = Duration::from_millis(500);
 /// Packets taken in before others get their turn.
 const BATCH: u32 = 256;
 
@@ -146,7 +148,7 @@ impl Witness {
                 self.take_in(sniffer, &mut bytes);
                 self.count(sniffer.map(AsyncFd::get_ref));
                 let sockets = tokio::task::spawn_blocking(Sockets::read).await.unwrap_or_default();
-                may_look = self.clock.now() + ((self.clock.now().since(now)) * REST).max(LEAST_REST);
+                may_look = self.clock.now() + (self.clock.now().since(now) * REST).clamp(LEAST_REST, MOST_REST);
                 for question in waiting.drain(..) {
                     let word = self.say(&question, sniffer.is_some(), &sockets);
                     // Who asked may have gone.

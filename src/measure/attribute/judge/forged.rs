@@ -5,6 +5,7 @@
 
 use super::super::look::{self, Id, Label, Look, Sequence, Stamps, Ttl};
 use super::super::mark::Mark;
+use super::super::side::Trait;
 use super::super::terms::{End, Verdict};
 use super::reset::{differ, families};
 use super::{Case, IDLE, shown};
@@ -134,13 +135,13 @@ fn who(case: &Case<'_>, by: End, look: &Look, sure: f64, mut why: Vec<String>) -
     let bare = look.bare() && !look.acknowledges();
     if passed && payload {
         why.push("what drew it reached the end all the same: its sender listens beside the path".into());
-        return Verdict::of(Cause::Injected, sure, why).at(look::hop(look.mark.ttl));
+        return Verdict::of(Cause::Injected, sure, why).at(nearest(case, by));
     }
     if bare && look.delay.is_some() {
         return on_the_way(case, by, look, sure - 0.05, why);
     }
     if payload || case.before(by).last.length > 0 {
-        return Verdict::of(Cause::Injected, sure - 0.05, why).at(look::hop(look.mark.ttl));
+        return Verdict::of(Cause::Injected, sure - 0.05, why).at(nearest(case, by));
     }
     Verdict::of(Cause::Undetermined, 0.4, why).at(look::hop(look.mark.ttl))
 }
@@ -173,6 +174,9 @@ fn breaks(case: &Case<'_>, by: End, look: &Look) -> Vec<String> {
     }
     if look.id == Id::Breaks {
         found.push(format!("identification {} does not go on from {name}'s {}", mark.id, own.last.id));
+    }
+    if look.id == Id::Zero && look.acknowledges() && own.is(Trait::IdSet) && !own.is(Trait::IdZero) {
+        found.push(format!("identification 0, while a socket of {name} counts: {} was the last", own.last.id));
     }
     if look.fragmentable {
         found.push(format!("it may be fragmented, which {name}'s other packets never may"));
@@ -230,9 +234,13 @@ fn alive_evidence(case: &Case<'_>, by: End, alive: &Mark) -> String {
     )
 }
 
-/// The hop is only said where all resets came from one.
+/// The hop is only said where all resets came from one, and from one before the end: a time to live can be made up.
 fn nearest(case: &Case<'_>, by: End) -> Option<super::super::terms::Hops> {
     let mut hops = case.closing.resets(by).map(|mark| look::hop(mark.ttl));
     let first = hops.next()??;
+    let end = look::hop(case.before(by).ttl[1])?;
+    if first.high > end.high {
+        return None;
+    }
     hops.all(|hop| hop == Some(first)).then_some(first)
 }

@@ -33,8 +33,6 @@ pub(super) struct Case<'a> {
     /// The connection as it is now.
     pub connection: &'a Connection,
     pub closing: &'a Closing,
-    /// The latest packet of all, or the time that was said.
-    pub now: u64,
     pub tuple: Tuple,
     pub ours: Option<End>,
     pub facts: &'a [LocalFact],
@@ -73,10 +71,11 @@ impl Case<'_> {
         self.ours == Some(end)
     }
 
-    /// Whether a witness had counted since before the connection began.
+    /// Whether a witness had counted since before the connection began. It counts at least until the end: it was asked
+    /// then or later, and soon.
     fn watched(&self, word: &Testimony) -> bool {
-        let opened = self.connection.opened();
-        let age = Duration::from_nanos(self.now.saturating_sub(opened));
+        let last = self.closing.at.max(self.connection.last_at());
+        let age = Duration::from_nanos(last.saturating_sub(self.connection.opened()));
         self.connection.is(Bit::Opened) && word.watched.is_none_or(|watched| watched >= age)
     }
 

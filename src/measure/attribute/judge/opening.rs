@@ -214,7 +214,8 @@ pub(super) fn unanswered(case: &Case<'_>) -> Verdict {
     if word.sent.is_some_and(|sent| sent > 0) || word.resets_sent.is_some_and(|sent| sent > 0) {
         return say(Cause::LostOnTheWay, 0.9, why, "it answered; the answer was lost on the way back");
     }
-    if counters.listen_overflows.is_some_and(|n| n > 0) || counters.listen_drops.is_some_and(|n| n > 0) {
+    // The whole host's: every SYN that was dropped counts.
+    if counters.listen_overflows.max(counters.listen_drops).is_some_and(|n| n >= arrived.unwrap_or(1)) {
         return say(
             Cause::BacklogFull,
             0.93,

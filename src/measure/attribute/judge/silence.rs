@@ -1,6 +1,7 @@
 //! Endings without a packet.
 
 use super::super::connection::Bit;
+use super::super::mark::past;
 use super::super::side::Trait;
 use super::super::terms::{End, Local, Verdict};
 use super::{Case, opening, shown, witness};
@@ -43,12 +44,17 @@ pub(super) fn judge(case: &Case<'_>) -> Verdict {
         let side = case.connection.side(end);
         (side.outstanding > 0, side.last.at())
     });
-    let end = waiting.unwrap_or(End::Client);
+    // Who gave up is us.
+    let gave_up = case.knows(Local::GaveUp).then(|| case.ours.unwrap_or(End::Client));
+    let end = gave_up.or(waiting).unwrap_or(End::Client);
     let side = case.connection.side(end);
     let tries = side.repeats.max(side.keepalives);
     if tries == 0 && !case.knows(Local::GaveUp) && case.word.is_none() {
         let why = vec!["nobody said anything any more, and nobody had asked".to_owned()];
         return Verdict::of(Cause::Undetermined, 0.3, why);
+    }
+    if let Some(verdict) = wrong_numbers(case, end) {
+        return verdict;
     }
     let mut why = vec![format!(
         "{} sent {} segments, {tries} of them repetitions or keepalives, and nothing came back",
@@ -64,6 +70,29 @@ pub(super) fn judge(case: &Case<'_>) -> Verdict {
     }
     let cause = if tries > 0 || case.knows(Local::GaveUp) { Cause::RetransmissionTimeout } else { Cause::Undetermined };
     witness::given_up(case, end, Verdict::of(cause, 0.6, why))
+}
+
+/// The end that gave up is further on than the other end knows, by more than all that was ever sent.
+fn wrong_numbers(case: &Case<'_>, end: End) -> Option<Verdict> {
+    let own = &case.connection.side(end).last;
+    let other = &case.connection.side(end.other()).last;
+    let known = case.connection.is(Bit::Opened) && other.flags.0 & 0x12 == 0x10;
+    let beyond = past(own.sequence, other.acknowledgement);
+    let sent = case.connection.bytes().max(1);
+    if !known || beyond <= 0 || beyond.unsigned_abs() as u64 <= sent || !case.knows(Local::GaveUp) {
+        return None;
+    }
+    let why = vec![
+        format!(
+            "{} gave up at sequence number {}, and {} expects {}: {beyond} bytes further on, which were never sent",
+            case.name(end),
+            own.sequence,
+            case.name(end.other()),
+            other.acknowledgement
+        ),
+        "both ends think of other sequence numbers".to_owned(),
+    ];
+    Some(Verdict::of(Cause::WrongSequence, 0.8, why))
 }
 
 /// The server repeats its SYN-ACK although it was acknowledged, and does not take data.

@@ -73,6 +73,16 @@ pub(super) fn state_lost(case: &Case<'_>, by: End, verdict: Verdict) -> Verdict 
     if by == End::Server && early && (moved(counters.listen_overflows) || moved(counters.embryonic_resets)) {
         return say(Cause::BacklogFull, 0.95, "its queue of connections to be accepted was full (ListenOverflows)");
     }
+    if moved(word.rebound) {
+        let text =
+            "its host got our segments from another port, of a connection that it does not know: a NAT gave it to us";
+        return say(Cause::NatRebind, 0.95, text);
+    }
+    if moved(word.untranslated) {
+        let text =
+            "its host got our segments from our own address, which the connection does not have there: untranslated";
+        return say(Cause::Untranslated, 0.93, text);
+    }
     // A reset in our name had ended it there before.
     if let Some(there) = silence::reset_there(case) {
         let mut verdict = verdict;
@@ -111,9 +121,17 @@ pub(super) fn state_lost(case: &Case<'_>, by: End, verdict: Verdict) -> Verdict 
     let reset = moved(word.resets_sent);
     let kept = counters.abort_on_timeout == Some(0) && case.before(by).is(Trait::Spoke);
     match (word.socket, word.syns) {
+        (Some(SocketState::Absent), Some(0)) if reset && case.knows(Local::WitnessRestarted) => {
+            say(Cause::PeerRestarted, 0.93, "it was started anew since, and does not know of the connection")
+        }
         (Some(SocketState::Absent), Some(0)) if case.watched(word) && reset => {
             say(Cause::PeerRestarted, 0.9, "its host never saw this connection begin: restarted, or another host")
         }
+        (Some(SocketState::Absent), Some(0)) if word.remembers == Some(false) && reset => say(
+            Cause::PeerRestarted,
+            0.9,
+            "what runs there knows nothing of the run: started anew since, or another host",
+        ),
         (Some(SocketState::Absent | SocketState::ClosedHere), Some(1..)) if quiet && reset && kept => say(
             Cause::SilentDrop,
             0.85,

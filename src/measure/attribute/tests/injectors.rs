@@ -163,7 +163,8 @@ fn a_connection_that_both_ends_go_on_with_did_not_end() {
 
 #[test]
 fn one_odd_field_alone_accuses_nobody() {
-    let odd: [(&str, fn(&mut Piece)); 4] = [
+    type Edit = fn(&mut Piece);
+    let odd: [(&str, Edit); 4] = [
         ("identification", |piece| piece.network.id = Some(45_678)),
         ("fragmentable", |piece| piece.network.dont_fragment = false),
         ("window", |piece| piece.segment.window = 77),

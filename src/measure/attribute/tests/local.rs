@@ -49,3 +49,23 @@ fn keepalives_of_one_kind_that_stay_without_an_answer_while_others_have_one_are_
     talk.abort(End::Client);
     assert_eq!(talk.verdict().cause, Cause::KeepalivesEaten, "{:?}", talk.verdict());
 }
+
+#[test]
+fn an_end_that_is_further_on_than_the_other_knows_has_the_wrong_numbers() {
+    let talk = |ahead: u32| {
+        let mut talk = Talk::spoken();
+        talk.wait(100.0);
+        for _ in 0..3 {
+            talk.forge(End::Client, ACK, |piece| piece.segment.sequence += ahead);
+            talk.wait(20.0);
+            talk.send(End::Server, ACK, |_| {});
+            talk.wait(400.0);
+        }
+        talk.forge(End::Client, ACK, |piece| piece.segment.sequence += ahead);
+        talk.wait(400.0);
+        talk.know(Local::GaveUp);
+        talk.verdict().cause
+    };
+    assert_eq!(talk(1_000_000), Cause::WrongSequence);
+    assert_eq!(talk(100), Cause::RetransmissionTimeout, "a lost segment leaves such a gap");
+}

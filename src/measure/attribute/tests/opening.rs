@@ -32,7 +32,7 @@ fn known(ttl: u8) -> Cause {
     let first = Talk::spoken();
     let mut talk = refused(ttl, 0, 0);
     let late = talk.seen.split_off(0).into_iter().map(|mut sighting| {
-        sighting.at = sighting.at + seconds(5.0);
+        sighting.at += seconds(5.0);
         sighting
     });
     let mut tracker = Tracker::new(Settings::default());

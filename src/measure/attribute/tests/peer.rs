@@ -1,7 +1,7 @@
 //! Resets of the peer's own: a socket that aborts, or a host that knows nothing.
 
 use super::talk::{ACK, FIN_ACK, RST_ACK, Talk};
-use crate::measure::attribute::{End, Hops, Settings, Template};
+use crate::measure::attribute::{End, Hops, Local, Settings, Template};
 use crate::model::testimony::{Counters, SocketState};
 use crate::model::{Cause, Class, Outcome, Stage, Testimony};
 
@@ -190,6 +190,9 @@ fn the_witness_tells_why_the_state_is_lost() {
     assert_eq!(lost(9000.0).with(anew).cause, Cause::PeerRestarted);
     let late = Testimony { watched: Some(super::talk::seconds(2.0)), ..anew };
     assert_eq!(lost(9000.0).with(late).cause, Cause::StateLost, "it did not watch when the SYN came");
+    let mut restarted = lost(9000.0);
+    restarted.know(Local::WitnessRestarted);
+    assert_eq!(restarted.with(late).cause, Cause::PeerRestarted, "but we know that it was started anew");
     // Its host says that it sent none, and none for anybody else: somebody on the way did.
     let none = Testimony { resets_sent: Some(0), ..word(SocketState::Open, 0, 0) };
     assert_eq!(lost(9000.0).with(none).cause.class(), Class::Path);

@@ -103,17 +103,17 @@ impl Talk {
             own.next = own.next.wrapping_add(piece.segment.space());
             self.kernels[end.other() as usize].got = own.next;
         }
-        self.put(piece);
+        self.put(&piece);
     }
 
     /// The same without any effect on the numbers: as somebody else sends it, or as it is repeated.
     pub(super) fn forge(&mut self, end: End, flags: Flags, edit: impl FnOnce(&mut Piece)) {
         let mut piece = self.piece(end, flags);
         edit(&mut piece);
-        self.put(piece);
+        self.put(&piece);
     }
 
-    fn put(&mut self, piece: Piece) {
+    fn put(&mut self, piece: &Piece) {
         self.seen.push(Sighting {
             at: Instant::from_secs_f64(self.now / 1e3),
             network: piece.network,

@@ -45,6 +45,7 @@ fn testimony() -> impl Strategy<Value = Testimony> {
     (counts, counters, any::<Option<(u8, u8)>>(), (time(), time()), state, any::<Option<bool>>()).prop_map(
         |(counts, counters, reset_ttl, (silence, watched), socket, listening)| Testimony {
             watched,
+            remembers: None,
             arrived: counts[0],
             syns: counts[1],
             resets_sent: counts[2],

@@ -147,6 +147,21 @@ pub(crate) fn a_forged_reset_ends_a_hold_for_both_engines_and_is_told_by_the_raw
     }
 }
 
+pub(crate) fn holds_without_a_kernel_find_what_sockets_find() {
+    let lab = nat(2);
+    let _server = serve(&lab, &[]);
+    let range = ["--raw-owned", "--min", "1s", "--max", "5s", "--connections", "32", "--no-recheck"];
+    let probed = probe(&lab, &[&[&*reflector(&lab)], &range[..]].concat(), LIMIT);
+    probed.exits(0).forgets_after(Duration::from_secs(2));
+    assert_eq!(probed.found("client").get("cause"), "revived", "{}", probed.told());
+    assert!(
+        probed.holds.iter().all(|row| row.get("engine") == "raw" && row.get("outcome") != "void"),
+        "{}",
+        probed.told()
+    );
+    assert!(probed.done.stderr.contains("without the kernel's TCP"), "{}", probed.told());
+}
+
 pub(crate) fn an_ordinary_user_sees_packets_inside_a_lab() {
     // Where everybody may enter.
     let folder = tempfile::tempdir().unwrap();

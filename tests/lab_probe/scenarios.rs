@@ -34,14 +34,15 @@ pub(crate) fn jobs() -> Vec<(String, Job)> {
 
 /// Probes with every engine given at a time; fails where one of them fails.
 const AT_A_TIME: &str = "for engine in $ENGINES; do idlescope probe \"$@\" --engine $engine -o $FOLDER/$engine.holds \
-     --summary $FOLDER/$engine.summary & done; failed=0; for engine in $ENGINES; do wait -n || failed=$?; done; exit $failed";
+     --summary $FOLDER/$engine.summary & started=\"$started $!\"; done; \
+     failed=0; for one in $started; do wait $one || failed=$?; done; exit $failed";
 
 fn run(scenario: &Scenario, engines: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("path.toml");
     std::fs::write(&path, &scenario.path).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_idlescope"));
-    command.args(["lab", "-q", "--path"]).arg(&path).args(["--", "bash", "-c", AT_A_TIME, "bash", &scenario.target]);
+    command.args(["lab", "-q", "--path"]).arg(&path).args(["--", "sh", "-c", AT_A_TIME, "sh", &scenario.target]);
     command.args(&scenario.probe).env("ENGINES", engines.join(" ")).env("FOLDER", folder.path());
     let done = command.stdin(Stdio::null()).output().unwrap();
     let rows = |engine: &str, what: &str| probing::rows(&folder.path().join(format!("{engine}.{what}")));

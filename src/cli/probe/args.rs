@@ -39,6 +39,10 @@ pub struct ProbeArgs {
     /// What the connections are seen with: ordinary sockets (kernel), or their packets too (raw); both find the same
     #[arg(long, value_enum, default_value_t, value_name = "ENGINE", help_heading = "How to reach it")]
     pub engine: Engine,
+    /// Open the test connections without the kernel's TCP, by crafted handshakes (engine raw): tells what the kernel
+    /// makes of a path from what the path does. Some kernels want another capability for it, see doctor
+    #[arg(long, help_heading = "How to reach it")]
+    pub raw_owned: bool,
     /// IPv4 only
     #[arg(short = '4', long, help_heading = "How to reach it")]
     pub ipv4: bool,

@@ -28,6 +28,7 @@ impl Choice {
     /// Chooses for `address`, to which `connections` are planned; `made` sockets that survive resets are there already.
     pub(super) async fn make(
         asked: Asked,
+        owned: bool,
         address: SocketAddr,
         connections: u32,
         made: &mut usize,
@@ -38,8 +39,12 @@ impl Choice {
         // What is not permitted is told by the socket that cannot be opened.
         let _ = privilege::raise(RAW | ADMIN);
         let wanted = connections as usize + BESIDE;
-        let immune = if *made + wanted <= IMMUNE { wanted } else { 0 };
-        match RawSockets::open(address, immune).await {
+        // Holds without a kernel need no kernel's socket, but for a calibration.
+        let wanted_immune = if owned { 2 } else { wanted };
+        let immune = if *made + wanted_immune <= IMMUNE { wanted_immune } else { 0 };
+        let opened = RawSockets::open(address, immune).await;
+        let opened = if owned { opened.and_then(|raw| raw.owning(address, wanted)) } else { opened };
+        match opened {
             Ok(raw) => {
                 *made += immune;
                 Ok(Self { raw: Some(raw), why: None })
@@ -64,6 +69,13 @@ impl Choice {
                     None => "resets are seen, and not obeyed".to_owned(),
                     Some(why) => format!("resets are obeyed ({why})"),
                 };
+                if raw.owns() {
+                    return format!(
+                        "Raw engine without the kernel's TCP: handshakes are crafted on {}, resets are seen and not \
+                         obeyed; all privileges are dropped.",
+                        raw.interface()
+                    );
+                }
                 format!(
                     "Raw engine: packets are seen on {}, so it can be told who ends connections; {resets}; all privileges \
                      are dropped.",

@@ -47,6 +47,9 @@ pub fn run(args: &ProbeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
         let earlier = args.resume.as_deref().map(|file| Earlier::of(file, target)).transpose()?;
         work.push(Work { target: target.clone(), plan, earlier });
     }
+    if args.raw_owned && args.engine == Engine::Kernel {
+        return Err(Failure::usage("--raw-owned is for the raw engine: leave --engine kernel out"));
+    }
     let mut files = Files::open(args, terminal)?;
     // With the privileges that there are, if any; what is measured then needs none.
     let mut results = Results::default();
@@ -110,7 +113,8 @@ async fn prepare<'a>(
 async fn addresses_of<'a>(work: &'a Work, args: &ProbeArgs, immune: &mut usize) -> Result<Vec<Run<'a>>, Failure> {
     let mut runs = Vec::new();
     for address in addresses(&work.target, args, work.earlier.as_ref()).await? {
-        let choice = Choice::make(args.engine, address, work.plan.cost().connections, immune).await?;
+        let asked = if args.raw_owned { Engine::Raw } else { args.engine };
+        let choice = Choice::make(asked, args.raw_owned, address, work.plan.cost().connections, immune).await?;
         runs.push(Run { work, address, choice });
     }
     Ok(runs)

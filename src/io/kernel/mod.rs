@@ -42,7 +42,8 @@ use super::{Engine, EngineError, clock};
 use crate::model::target::Scheme;
 use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Testimony, Tries};
 use crate::time::{Duration, Instant};
-use crate::wire::frame::{Frame, MAX_AFTER, MAX_PUSHES, MAX_SPACING, MIN_SPACING, Order, Traffic};
+use crate::wire::auth::{Purpose, Transcript};
+use crate::wire::frame::{Frame, MAX_AFTER, MAX_PUSHES, MAX_SPACING, MIN_SPACING, Order, Role, Traffic};
 use confirm::Confirmations;
 use event::Event;
 use link::Link;
@@ -160,6 +161,27 @@ impl KernelEngine {
     /// Round-trip time of the first handshake.
     pub fn rtt(&self) -> Duration {
         self.rtt
+    }
+
+    /// Has `hold` as one of its own, although its connection is another's: what the reflector says of it is reported.
+    pub(in crate::io) fn adopt(&mut self, hold: HoldId, experiment: Experiment) {
+        let rtt = self.rtt;
+        self.holds.insert(hold, Hold { experiment, link: None, rtt, tasks: Vec::new(), test: None, control: None });
+    }
+
+    /// The hello of a hold that is another's, and what its welcome is checked with.
+    pub(in crate::io) fn greet(&self, hold: HoldId) -> Result<(Frame, Transcript), EngineError> {
+        handshake::hello(&self.session, Role::Hold, hold.0, 0)
+    }
+
+    /// Whether this is the welcome to that hello.
+    pub(in crate::io) fn is_welcome(&self, frame: &Frame, said: &Transcript) -> bool {
+        matches!(frame, Frame::Welcome(welcome) if welcome.tag == self.session.key.tag(Purpose::Welcome, said))
+    }
+
+    /// A push has arrived on a hold that is another's, and was answered.
+    pub(in crate::io) fn pushed(&mut self, hold: HoldId, at: Instant) {
+        self.confirmations.pushed(hold, at, self.session.config.clock.now());
     }
 
     /// The socket of `hold`, once it is open.

@@ -8,6 +8,7 @@
 //!
 //! - `sockets`: what has to be opened while this process has its privileges;
 //! - `watch`: what becomes of a hold's packets, and of resets;
+//! - `owned`: holds without the kernel's TCP, where that is asked for;
 //! - `calibrate`: what the target's own packets look like, before it is judged by them.
 //!
 //! Where the kernel lets us, holds are immune to resets: one is seen and reported, but not obeyed, so that a forged one ends
@@ -15,17 +16,20 @@
 //! tells.
 
 mod calibrate;
+mod owned;
 mod sockets;
 mod watch;
 
 pub use sockets::RawSockets;
 
 use super::kernel::{EngineConfig, KernelEngine};
+use super::raw::owned::Moved;
 use super::raw::{Injector, Lines, RawError, Sniffer};
 use super::{Engine, EngineError};
-use crate::model::{Action, Fact, HoldId, Observation, Sighting};
+use crate::model::{Action, Experiment, Fact, HoldId, Observation, Sighting};
 use crate::time::{Duration, Instant};
 use crate::wire::frame::{Order, Traffic};
+use owned::Owned;
 use sockets::Watcher;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -38,6 +42,8 @@ pub struct RawEngine {
     kernel: KernelEngine,
     target: SocketAddr,
     clock: super::Clock,
+    /// Holds without a kernel, where that was asked for.
+    owned: Option<Owned>,
     /// None after it failed.
     sniffer: Option<Sniffer>,
     injector: Injector,
@@ -66,13 +72,16 @@ impl RawEngine {
     /// Reaches the target as [`KernelEngine::connect`] does, and learns what its packets look like.
     pub async fn connect(config: EngineConfig, sockets: RawSockets) -> Result<Self, EngineError> {
         let (clock, target, scheme) = (config.clock, config.address, config.scheme);
-        let RawSockets { sniffer, injector, watcher } = sockets;
+        let RawSockets { sniffer, injector, watcher, owner } = sockets;
+        let owned =
+            owner.map(|owner| Owned::new(owner.with_clock(clock), scheme, config.open_timeout, config.send.clone()));
         let watched: Arc<dyn super::kernel::Sockets> = Arc::<Watcher>::clone(&watcher);
         let kernel = KernelEngine::connect_watched(config, Some(watched)).await?;
         let mut engine = Self {
             kernel,
             target,
             clock,
+            owned: None,
             sniffer: Some(sniffer.with_clock(clock)),
             injector: injector.with_clock(clock),
             lines: Lines::default(),
@@ -84,6 +93,8 @@ impl RawEngine {
         };
         engine.calibrate(scheme).await;
         engine.others = None;
+        // What was elicited came on connections of the kernel's, which its own counters know too.
+        engine.owned = owned;
         Ok(engine)
     }
 
@@ -140,9 +151,18 @@ impl Engine for RawEngine {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Open { hold, experiment } => {
+                if experiment != Experiment::Control && self.open_owned(hold, experiment) {
+                    return;
+                }
                 self.holds.insert(hold, Watched::new(experiment));
             }
-            Action::Close { hold } => self.release(hold),
+            Action::Test { hold, speaker, tries } if self.is_owned(hold) => {
+                return self.test_owned(hold, speaker, tries);
+            }
+            Action::Close { hold } => {
+                self.close_owned(hold);
+                self.release(hold);
+            }
             Action::Beat { .. } | Action::Test { .. } | Action::Testify { .. } => {}
         }
         self.kernel.perform(action);
@@ -151,19 +171,27 @@ impl Engine for RawEngine {
     async fn observe(&mut self, until: Instant) -> Option<Observation> {
         loop {
             self.look();
+            self.tend_owned();
             if let Some(ready) = self.ready.pop_front() {
                 return Some(ready);
             }
-            let next = self.ask(self.clock.now());
-            let wake = next.map_or(until, |next| next.min(until));
+            let next = [self.ask(self.clock.now()), self.owned.as_ref().and_then(Owned::next)];
+            let wake = next.into_iter().flatten().fold(until, Instant::min);
             let woken = tokio::select! {
                 biased;
                 seen = sighted(&mut self.sniffer) => Woken::Packet(seen),
+                moved = moved(&mut self.owned, wake) => Woken::Owned(moved),
                 seen = self.kernel.observe(wake) => Woken::Kernel(seen),
             };
             match woken {
                 Woken::Packet(Ok(sighting)) => self.see(&sighting),
                 Woken::Packet(Err(error)) => self.blind(&error),
+                Woken::Owned(Ok(Some(moved))) => self.moved(&moved),
+                // What it owned is silent from now on, and judged so.
+                Woken::Owned(Err(error)) => {
+                    self.owned = None;
+                    self.blind(&error);
+                }
                 Woken::Kernel(Some(seen)) => {
                     self.look();
                     self.follow(&seen);
@@ -175,12 +203,15 @@ impl Engine for RawEngine {
                     self.look();
                     return self.ready.pop_front();
                 }
-                Woken::Kernel(None) => {}
+                Woken::Kernel(None) | Woken::Owned(Ok(None)) => {}
             }
         }
     }
 
     async fn shutdown(&mut self) {
+        if let Some(owned) = &mut self.owned {
+            owned.owner.shutdown().await;
+        }
         for hold in self.holds.keys().copied().collect::<Vec<_>>() {
             self.release(hold);
         }
@@ -192,6 +223,19 @@ impl Engine for RawEngine {
 enum Woken {
     Packet(Result<Sighting, RawError>),
     Kernel(Option<Observation>),
+    Owned(Result<Option<Moved>, RawError>),
+}
+
+/// What happens to a connection without a kernel; for ever where there are none, or nothing until `until`. Cancel-safe.
+async fn moved(owned: &mut Option<Owned>, until: Instant) -> Result<Option<Moved>, RawError> {
+    match owned {
+        Some(owned) => match owned.owner.next(until).await {
+            // Others know that it is time.
+            Ok(None) => std::future::pending().await,
+            moved => moved,
+        },
+        None => std::future::pending().await,
+    }
 }
 
 /// The next packet; for ever without a sniffer. Cancel-safe.

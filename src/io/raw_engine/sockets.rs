@@ -2,6 +2,7 @@
 
 use crate::io::Clock;
 use crate::io::kernel::Sockets;
+use crate::io::raw::owned::Owner;
 use crate::io::raw::{Filter, Immunity, Injector, Interface, RawError, Sniffer};
 use crate::model::{Experiment, HoldId};
 use crate::time::Duration;
@@ -16,6 +17,7 @@ pub struct RawSockets {
     pub(super) sniffer: Sniffer,
     pub(super) injector: Injector,
     pub(super) watcher: Arc<Watcher>,
+    pub(super) owner: Option<Owner>,
 }
 
 impl RawSockets {
@@ -32,7 +34,19 @@ impl RawSockets {
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         let watcher = Watcher { state: Mutex::new(State { pool, ..State::default() }), obeys };
-        Ok(Self { sniffer, injector, watcher: Arc::new(watcher) })
+        Ok(Self { sniffer, injector, watcher: Arc::new(watcher), owner: None })
+    }
+
+    /// Holds are to have no kernel, at most so many at a time: their handshakes are crafted. Where this kernel asks for
+    /// `CAP_NET_ADMIN` for that and this process has not got it: [`RawError::NoFilter`].
+    pub fn owning(mut self, target: SocketAddr, connections: usize) -> Result<Self, RawError> {
+        self.owner = Some(Owner::open(self.sniffer.interface(), target, connections, Clock::start())?);
+        Ok(self)
+    }
+
+    /// Whether holds are to have no kernel.
+    pub fn owns(&self) -> bool {
+        self.owner.is_some()
     }
 
     /// The name of the interface on which packets are seen.
@@ -73,6 +87,13 @@ impl Watcher {
     /// Whose connection begins there.
     pub(super) fn hold_at(&self, local: SocketAddr) -> Option<HoldId> {
         self.state().ports.get(&local).copied()
+    }
+
+    /// The connection of `hold` begins there.
+    pub(super) fn name(&self, hold: HoldId, local: SocketAddr) {
+        let mut state = self.state();
+        state.ports.insert(plain(local), hold);
+        state.locals.insert(hold, plain(local));
     }
 
     /// Where the connection of `hold` begins.
@@ -117,9 +138,8 @@ impl Sockets for Watcher {
     }
 
     fn connecting(&self, hold: HoldId, socket: &Socket, local: SocketAddr) {
+        self.name(hold, local);
         let mut state = self.state();
-        state.ports.insert(plain(local), hold);
-        state.locals.insert(hold, plain(local));
         if let Ok(handle) = socket.try_clone() {
             state.opening.insert(hold, handle);
         }

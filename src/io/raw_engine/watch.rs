@@ -28,6 +28,11 @@ impl Watched {
         Self { experiment, open: false, peer_next: None, closed: false, reset: false }
     }
 
+    /// It is established and silent.
+    pub(super) fn opened(&mut self) {
+        self.open = true;
+    }
+
     /// A segment of the peer that is none of a reset.
     fn came(&mut self, segment: &Segment) {
         self.closed |= segment.flags.has(Flags::FIN);

@@ -72,6 +72,12 @@ impl Owner {
         Ok(Self { clock, target, sniffer, injector, free, held: BTreeMap::new(), due: BTreeSet::new() })
     }
 
+    /// Counts time as another run does from now on.
+    pub fn with_clock(self, clock: Clock) -> Self {
+        let (sniffer, injector) = (self.sniffer.with_clock(clock), self.injector.with_clock(clock));
+        Self { clock, sniffer, injector, ..self }
+    }
+
     /// With other rates.
     pub fn with_rates(self, rates: Rates) -> Self {
         Self { injector: self.injector.with_rates(rates), ..self }

@@ -3,11 +3,12 @@
 use super::args::ExplainArgs;
 use super::desk::Desk;
 use super::peer::Peer;
+use super::pipeline;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::terminal::Terminal;
 use crate::model::Sighting;
 use crate::time::{Duration, Instant};
-use crate::wire::capture::Reader;
+use crate::wire::capture::{CaptureError, Reader};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -57,6 +58,16 @@ pub(super) struct Packet {
     pub(super) seen: Option<Sighting>,
 }
 
+/// The next packet; `None` at the end.
+pub(super) fn next<R: Read>(reader: &mut Reader<R>) -> Result<Option<Packet>, CaptureError> {
+    Ok(reader.next()?.map(|record| Packet { at: record.at, seen: record.sight() }))
+}
+
+/// The wall time of the beginning.
+pub(super) fn began<R: Read>(reader: &Reader<R>) -> Option<SystemTime> {
+    reader.epoch().and_then(|epoch| SystemTime::UNIX_EPOCH.checked_add(epoch))
+}
+
 /// Hands out each packet of `file`, with the wall time at which the file began. What is damaged is told on stderr.
 pub(super) fn each(
     file: &Path,
@@ -65,7 +76,7 @@ pub(super) fn each(
 ) -> Result<(), Failure> {
     let is_stdin = file.as_os_str() == "-";
     let name = if is_stdin { "stdin".to_owned() } else { file.display().to_string() };
-    let input: Box<dyn Read> = if is_stdin {
+    let input: Box<dyn Read + Send> = if is_stdin {
         Box::new(std::io::stdin())
     } else {
         let opened = File::open(file)
@@ -74,14 +85,13 @@ pub(super) fn each(
     };
     let refused = |error: &dyn std::fmt::Display| Failure::usage(format!("{name}: {error}"));
     let mut reader = Reader::new(input).map_err(|error| refused(&error))?;
-    loop {
-        let packet = match reader.next() {
-            Ok(Some(record)) => Packet { at: record.at, seen: record.sight() },
-            Ok(None) => break,
-            Err(error) => return Err(refused(&error)),
-        };
-        let began = reader.epoch().and_then(|epoch| SystemTime::UNIX_EPOCH.checked_add(epoch));
-        take(packet, began)?;
+    if is_stdin {
+        // What comes through a pipe is explained as it comes.
+        while let Some(packet) = next(&mut reader).map_err(|error| refused(&error))? {
+            take(packet, began(&reader))?;
+        }
+    } else {
+        pipeline::read(&mut reader, take, |error| refused(error))?;
     }
     let problems = reader.problems();
     for problem in problems.iter().take(TOLD) {

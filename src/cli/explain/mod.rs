@@ -4,7 +4,7 @@
 //! needs; what is printed is printed as connections end. Damage is told on stderr, and reading goes on where it can.
 //!
 //! - [`args`]: the options; [`filter`]: which packets are looked at;
-//! - [`files`]: captures in files; [`live`]: an interface; [`peer`]: the capture of the other end;
+//! - [`files`]: captures in files, read ahead by [`pipeline`]; [`live`]: an interface; [`peer`]: the capture of the other end;
 //! - [`desk`]: the tracker, and what becomes of what it says; [`output`]: stdout.
 
 pub mod args;
@@ -14,6 +14,7 @@ mod filter;
 mod live;
 mod output;
 mod peer;
+mod pipeline;
 
 pub use args::ExplainArgs;
 

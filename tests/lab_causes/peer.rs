@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use idlescope::lab::Host;
 use idlescope::measure::attribute::Local;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::scene::{Judged, Pair, Scene};
 use crate::support::clock;
@@ -201,7 +201,13 @@ pub(crate) fn we_end_it() -> Vec<Judged> {
     scene.judged()
 }
 
-/// A port of the server's that nobody listens on.
+/// A port of the server's that nobody listens on, nor has: a listener that was dropped lives on in whatever another test
+/// forks at that moment, until that executes its program.
 pub(crate) fn closed(scene: &Scene, address: IpAddr) -> SocketAddr {
-    scene.listener(address, 1).local_addr().unwrap()
+    let bound = move || -> io::Result<SocketAddr> {
+        let socket = Socket::new(Domain::for_address((address, 0).into()), Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((address, 0)).into())?;
+        Ok(socket.local_addr()?.as_socket().unwrap())
+    };
+    scene.lab.run_in(Host::Server, bound).join().unwrap().unwrap()
 }

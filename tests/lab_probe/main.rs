@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use support::harness::{Job, Named};
 
 /// Each test waits nearly all of its time, and each has a lab of its own.
-const AT_A_TIME: usize = 20;
+const AT_A_TIME: usize = 16;
 
 fn main() -> ExitCode {
     // The longest first: it waits until the planner's patience is at an end.

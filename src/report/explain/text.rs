@@ -276,13 +276,9 @@ fn grounds(ended: &Ended, style: Style) -> Vec<String> {
             lines.push(style.paint(Look::Dim, &line));
             continue;
         }
-        // Too narrow for one line: what a packet said, and below it what gives its sender away.
-        let room = style.width.saturating_sub(PACKET);
-        let mut parts = wrap(&format!("{said} {by_whom}"), style.width.saturating_sub(4)).into_iter();
-        let first = parts.next().unwrap_or_default();
-        lines.push(style.paint(Look::Dim, &format!("    {first}")));
-        for part in wrap(&parts.collect::<Vec<_>>().join(" "), room) {
-            lines.push(style.paint(Look::Dim, &format!("{}{part}", " ".repeat(PACKET))));
+        // Too narrow for one line: what a packet said, and below it what gives its sender away. Columns are kept.
+        for part in [format!("    {said}"), format!("{}{by_whom}", " ".repeat(PACKET))] {
+            lines.push(style.paint(Look::Dim, &part));
         }
     }
     lines

@@ -131,11 +131,9 @@ pub(super) fn reset_there(case: &Case<'_>) -> Option<Verdict> {
     if sent > 0 || case.closing.resets(ours.other()).next().is_some() && word.resets_sent == Some(0) {
         return None;
     }
-    let mut why = vec![format!(
-        "{received} resets in the name of {} arrived at {}, which it never sent",
-        case.name(ours),
-        case.name(ours.other())
-    )];
+    let resets = if received == 1 { "a reset".to_owned() } else { format!("{received} resets") };
+    let (in_name_of, at) = (case.name(ours), case.name(ours.other()));
+    let mut why = vec![format!("{resets} in the name of {in_name_of} arrived at {at}, and {in_name_of} sent none")];
     if let Some((reset, usual)) = word.reset_ttl {
         if reset == usual {
             why.push(format!("with the time to live {reset} of the segments before"));

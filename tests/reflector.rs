@@ -11,9 +11,10 @@ mod hostile;
 use bench::Served;
 use client::{Client, Run};
 use idlescope::io::Limits;
+use idlescope::model::testimony::SocketState;
 use idlescope::time::Duration;
 use idlescope::wire::auth::Token;
-use idlescope::wire::frame::{Frame, How, MAX_PUSHES, Order, Refusal, Role};
+use idlescope::wire::frame::{Frame, How, MAX_PUSHES, Order, Refusal, Role, Whose};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -25,6 +26,11 @@ fn limits() -> Limits {
 
 fn push(count: u8) -> Order {
     Order::Push { after: Duration::ZERO, count, spacing: MS }
+}
+
+/// A port that nobody listened on a moment ago.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// What the reflector sends to somebody who writes `bytes` and waits, and whether it closes.
@@ -82,7 +88,7 @@ fn one_run_cannot_touch_the_connections_of_another() {
     one.join(1);
     let mut other = Run::open(&served);
     other.join(2);
-    for order in [push(3), Order::Reset, Order::Close, Order::Report] {
+    for order in [push(3), Order::Reset, Order::Close, Order::Report, Order::Testify { of: None }] {
         other.service.send(Frame::Command { hold: 1, order });
         assert_eq!(other.service.receive(), Some(Frame::Gone { hold: 1 }), "{order:?}");
     }
@@ -274,4 +280,35 @@ fn it_never_sends_more_than_it_received_plus_the_pushes() {
     assert_eq!(stats.pushes, 20 * u64::from(MAX_PUSHES));
     assert!(stats.bytes_out <= stats.bytes_in + pushed, "{stats:?}");
     assert_eq!((stats.bytes_in, stats.bytes_out), (sent, received));
+}
+
+#[test]
+fn the_host_says_what_it_saw_of_a_connection_for_no_more_bytes_than_it_was_asked_with() {
+    let served = Served::start();
+    let mut run = Run::open(&served);
+    let word = |run: &mut Run, order| {
+        let (sent, received) = (run.service.sent, run.service.received);
+        run.service.send(Frame::Command { hold: 1, order });
+        let Some(Frame::Testimony { hold: 1, word }) = run.service.receive() else { panic!("no testimony") };
+        assert!(run.service.received - received <= run.service.sent - sent);
+        word
+    };
+    // Of a port that nobody listens on, and before anything is counted.
+    let closed = free_port();
+    let of = |port, server| Order::Testify { of: Some(Whose { client: ([127, 0, 0, 1], port).into(), server }) };
+    let nothing = word(&mut run, of(1, closed));
+    assert_eq!((nothing.listening, nothing.socket), (Some(false), Some(SocketState::Absent)));
+    assert_eq!(nothing.arrived.unwrap_or(0), 0);
+    run.join(1);
+    assert_eq!(run.service.receive_any(), Some(Frame::Settled { hold: 1 }));
+    let open = word(&mut run, Order::Testify { of: None });
+    assert_eq!((open.listening, open.socket), (Some(true), Some(SocketState::Open)));
+    // Packets are counted where this process may see them.
+    assert!(open.arrived.is_none_or(|arrived| arrived >= 3) && open.syns.is_none_or(|syns| syns == 1), "{open:?}");
+    run.service.send(Frame::Command { hold: 1, order: Order::Reset });
+    client::pause(100 * MS);
+    let ended = word(&mut run, Order::Testify { of: None });
+    assert_eq!(ended.socket, Some(SocketState::ClosedHere));
+    assert!(ended.resets_sent.is_none_or(|resets| resets == 1), "{ended:?}");
+    assert_eq!(ended.counters.abort_on_data.map(|resets| resets > 0), Some(true), "{ended:?}");
 }

@@ -8,6 +8,7 @@
 //! - [`probe`], [`plan`], [`profiles`]: measuring, and what it would do ([`request`] is what they share);
 //! - [`recommend`]: settings from recorded results;
 //! - [`serve`], [`demo`], [`lab`]: the reflector, the whole story on one machine, and paths to try things on;
+//! - [`explain`]: who ended the connections of a capture;
 //! - [`doctor`]: this host;
 //! - [`completions`], [`man`]: for packagers.
 
@@ -15,6 +16,7 @@ pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod exit;
+pub mod explain;
 pub mod lab;
 pub mod man;
 pub mod plan;
@@ -75,6 +77,9 @@ enum Command {
     /// Measure how long the path to a target remembers a silent connection
     #[command(after_help = format!("{DURATIONS}\n\n{EXIT_CODES}"))]
     Probe(Box<probe::ProbeArgs>),
+    /// Who ended each connection of a capture, and why: from a pcap or pcapng file, or live
+    #[command(after_help = explain::args::HELP)]
+    Explain(Box<explain::ExplainArgs>),
     /// Settings to deploy, ready to paste, from recorded results
     #[command(after_help = recommend_help())]
     Recommend(recommend::RecommendArgs),
@@ -104,6 +109,7 @@ impl Command {
         let done = |()| Exit::Done;
         match self {
             Self::Probe(args) => probe::run(args, terminal),
+            Self::Explain(args) => explain::run(args, terminal),
             Self::Recommend(args) => recommend::run(args, terminal),
             Self::Serve(args) => serve::run(args, terminal),
             Self::Demo(args) => demo::run(args, terminal),
@@ -126,6 +132,18 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
     let result = tokio::task::LocalSet::new().block_on(&runtime, work);
     // a name server that does not answer must not keep us
     runtime.shutdown_background();
+    result
+}
+
+/// The same for work before privileges are dropped: no thread that still has them is left when this returns, unless it
+/// waits for a name server that does not answer.
+fn block_on_alone<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::usage(format!("start the event loop: {error}: raise the limit on open files")))?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     result
 }
 

@@ -38,6 +38,14 @@ impl Clock {
         self.wall.checked_add(at.since_start()).unwrap_or(self.wall)
     }
 
+    /// The time of the run at which the wall clock showed `wall`, counted from 1970, within the last minute: what the
+    /// kernel stamps packets with. Where the wall clock was set meanwhile, now.
+    pub fn at_wall(&self, wall: Duration) -> Instant {
+        let (now, wall_now) = (self.now(), SystemTime::now());
+        let age = wall_now.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|now| now.checked_sub(wall));
+        now.saturating_sub(age.filter(|age| *age < Duration::from_secs(60)).unwrap_or_default())
+    }
+
     /// Waits until `at`; returns at once where that has passed. Late by about 1 ms (the resolution of tokio's timers).
     pub async fn sleep_until(&self, at: Instant) {
         tokio::time::sleep_until(self.start + at.since_start()).await;

@@ -4,6 +4,9 @@
 //! - [`resolve`](mod@resolve), [`limits`]: what comes before the first connection;
 //! - [`kernel`]: the engine on ordinary sockets, without privilege;
 //! - [`reflector`]: the server, `idlescope serve`;
+//! - [`privilege`]: capabilities raised, and dropped for good;
+//! - [`raw`]: packets seen, crafted and sent past the kernel's TCP, with `CAP_NET_RAW`;
+//! - [`raw_engine`]: the kernel's connections with their packets seen, with `CAP_NET_RAW`;
 //! - [`tcp_info`]: what the kernel knows of a connection.
 
 pub mod clock;
@@ -12,7 +15,10 @@ pub mod error;
 mod framed;
 pub mod kernel;
 pub mod limits;
+pub mod privilege;
 mod random;
+pub mod raw;
+pub mod raw_engine;
 pub mod reflector;
 pub mod resolve;
 mod sys;
@@ -22,6 +28,7 @@ pub use clock::Clock;
 pub use error::EngineError;
 pub use kernel::{EngineConfig, KernelEngine};
 pub use limits::{ensure_file_limit, raise_file_limit};
+pub use raw_engine::{RawEngine, RawSockets};
 pub use reflector::{Limits, Reflector, ServeConfig, ServeError, ServeStats};
 pub use resolve::{Family, ResolveError, resolve};
 

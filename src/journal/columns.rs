@@ -99,16 +99,16 @@ impl Cell {
         }
     }
 
-    fn text(text: impl Into<String>) -> Self {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
         let text = text.into();
         if text.is_empty() { Self::Empty } else { Self::Text(text) }
     }
 
-    fn whole(number: impl Into<u64>) -> Self {
+    pub(crate) fn whole(number: impl Into<u64>) -> Self {
         Self::Number(number.into().to_string())
     }
 
-    fn seconds(duration: Duration) -> Self {
+    pub(crate) fn seconds(duration: Duration) -> Self {
         Self::Number(duration::seconds(duration))
     }
 
@@ -118,7 +118,7 @@ impl Cell {
     }
 
     /// A probability or a share: four decimals at most, and never rounded up to a certainty that was not there.
-    fn fraction(fraction: f64) -> Self {
+    pub(crate) fn fraction(fraction: f64) -> Self {
         if !fraction.is_finite() {
             return Self::Empty;
         }
@@ -130,7 +130,7 @@ impl Cell {
         Self::Number(rounded.to_string())
     }
 
-    fn or_empty<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
+    pub(crate) fn or_empty<T>(value: Option<T>, cell: impl FnOnce(T) -> Self) -> Self {
         value.map_or(Self::Empty, cell)
     }
 }
@@ -266,4 +266,18 @@ pub fn verdict_word(verdict: &Verdict) -> &'static str {
         Verdict::Inconclusive(_) => "inconclusive",
         Verdict::Interrupted => "interrupted",
     }
+}
+
+/// What the packets of an ending told, for JSON only.
+pub fn grounds(told: &crate::model::Grounds) -> serde_json::Value {
+    serde_json::json!({
+        "cause": told.cause.as_str(),
+        "class": told.cause.class().as_str(),
+        "confidence": (told.confidence * 1000.0).round() / 1000.0,
+        "hops": told.hops.map(|(low, high)| [low, high]),
+        "ttl": told.ttl.map(|(ending, _)| ending),
+        "usual_ttl": told.ttl.and_then(|(_, usual)| usual),
+        "fingerprint": told.fingerprint,
+        "evidence": told.evidence,
+    })
 }

@@ -153,5 +153,6 @@ fn add(path: &mut PathEvidence, row: &SummaryRow) {
         cause,
         // these two are announced by a FIN or RST that nobody asked for
         exact: matches!(cause, Cause::IdleClose | Cause::IdleReset),
+        told: None,
     });
 }

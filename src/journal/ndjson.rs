@@ -2,12 +2,17 @@
 //!
 //! Each line has `type` (`observation` or `decision`) and `run_id`. A decision has the columns of the holds CSV. An
 //! observation has `seen_at` (wall time), `at_s` (run time, microseconds), `hold` (the number of the connection in the
-//! run, or null), `fact` and what belongs to the fact.
+//! run, or null), `fact` and what belongs to the fact. Where packets are seen, each is an observation too, and a decision
+//! has `grounds`: what the packets of the ending told.
+
+#[path = "ndjson/packets.rs"]
+mod packets;
 
 use super::columns::{self, timestamp};
 use super::{JournalError, RunInfo};
 use crate::model::{Fact, HoldRecord, Observation, Witness};
 use crate::time::{Duration, Instant};
+use packets::{packet, testimony};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -57,6 +62,7 @@ impl<W: Write> NdjsonWriter<W> {
         let cells = columns::hold(&self.info, record);
         let mut fields = vec![("type", json!("decision")), ("hold", json!(record.hold.0))];
         fields.extend(columns::HOLDS.into_iter().zip(cells.iter().map(columns::Cell::as_json)));
+        fields.extend(record.grounds.as_deref().map(|told| ("grounds", columns::grounds(told))));
         self.line(&Object(fields))
     }
 
@@ -111,6 +117,12 @@ fn fact(fact: &Fact) -> Vec<(&'static str, Value)> {
         }
         Fact::Echo { seq, sent } => vec![named("echo"), ("seq", json!(seq)), ("sent_s", run_time(*sent))],
         Fact::ServiceLost { error } => vec![named("service-lost"), ("error", json!(error))],
+        Fact::Sighted(sighting) => [vec![named("sighted")], packet(sighting)].concat(),
+        Fact::Blind { error } => vec![named("blind"), ("error", json!(error))],
+        Fact::Testified(word) => [vec![named("testified")], testimony(word)].concat(),
+        Fact::Elicited { situation, sighting } => {
+            [vec![named("elicited"), ("situation", json!(situation.as_str()))], packet(sighting)].concat()
+        }
         Fact::Suspended { slept } => vec![named("suspended"), ("slept_s", micros_as_seconds(*slept))],
     }
 }

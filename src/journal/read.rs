@@ -92,6 +92,7 @@ impl HoldsReader {
             rtt: row.millis("rtt_ms")?,
             local_port: row.optional_number("local_port", "is not a port")?,
             hop: row.optional_number("hop", "is not a number of hops")?,
+            grounds: None,
         };
         let info = || -> Result<RunInfo, JournalError> {
             Ok(RunInfo {

@@ -24,6 +24,11 @@ impl HoldsFile {
         self.file.repair()
     }
 
+    /// The rows that follow are of this run.
+    pub fn about(&mut self, info: &RunInfo) {
+        self.info = info.clone();
+    }
+
     /// Writes one decided hold; when this returns, a kill of the program does not lose it.
     pub fn write(&mut self, record: &HoldRecord) -> Result<(), JournalError> {
         self.file.write(&columns::hold(&self.info, record))

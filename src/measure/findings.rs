@@ -1,7 +1,7 @@
 //! What was found: judgements, computed from hold records.
 
 use super::keep::Cell;
-use crate::model::{Cause, FirstSpeaker, Outcome, Refresh};
+use crate::model::{Cause, FirstSpeaker, Grounds, Outcome, Refresh};
 use crate::time::{Duration, Instant};
 
 /// The whole answer for one target and address.
@@ -60,6 +60,19 @@ pub struct SpeakerFindings {
     pub cause: Cause,
     /// Whether an unasked FIN or RST told the time exactly.
     pub exact: bool,
+    /// What the packets of the endings told; `None` where none were seen.
+    pub told: Option<Told>,
+}
+
+/// What the packets of the endings told about who sent them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// Of the ending that is clearest among those that say the same.
+    pub grounds: Grounds,
+    /// How many say the same.
+    pub agree: u32,
+    /// Of how many whose packets were seen.
+    pub of: u32,
 }
 
 /// One step of the survival curve: the share of connections that is forgotten between `low` and `high`.

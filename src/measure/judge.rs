@@ -4,10 +4,10 @@ use super::context::Context;
 use super::doubt;
 use super::estimate::{self, Blur};
 use super::evidence::{self, Sample, samples};
-use super::findings::{Findings, SpeakerFindings, Step, Verdict};
+use super::findings::{Findings, SpeakerFindings, Step, Told, Verdict};
 use super::keep::matrix;
 use super::recommend;
-use crate::model::{Cause, Experiment, FirstSpeaker, HoldRecord, Outcome};
+use crate::model::{Cause, Experiment, FirstSpeaker, Grounds, HoldRecord, Outcome};
 use crate::time::Duration;
 
 /// Judges the records of one run, target and address.
@@ -71,6 +71,7 @@ fn describe(
             && (r.first_speaker == speaker || r.unasked)
     };
     let (ended_by, cause) = if estimate.expires() { most(records.iter().filter(dead)) } else { (Outcome::Alive, None) };
+    let told = if estimate.expires() { told(records.iter().filter(dead)) } else { None };
     SpeakerFindings {
         speaker,
         steps: estimate.steps.clone(),
@@ -80,6 +81,7 @@ fn describe(
         ended_by,
         cause: cause.unwrap_or(Cause::Undetermined),
         exact: estimate.exact,
+        told,
     }
 }
 
@@ -97,6 +99,16 @@ fn most<'a>(dead: impl Iterator<Item = &'a HoldRecord>) -> (Outcome, Option<Caus
     let icmp = counts.iter().find(|c| c.0.0 == Outcome::Icmp).map(|c| c.0);
     let commonest = counts.into_iter().max_by_key(|c| c.1).map_or((Outcome::Silent, Some(Cause::PathForgot)), |c| c.0);
     icmp.filter(|_| commonest.0 == Outcome::Silent).unwrap_or(commonest)
+}
+
+/// What the packets of most endings told, by the clearest of them.
+fn told<'a>(dead: impl Iterator<Item = &'a HoldRecord>) -> Option<Told> {
+    let seen: Vec<&Grounds> = dead.filter_map(|r| r.grounds.as_deref()).collect();
+    let same = |a: &Grounds, b: &Grounds| (a.cause, a.hops, a.fingerprint) == (b.cause, b.hops, b.fingerprint);
+    let agreeing = |one: &Grounds| seen.iter().filter(|other| same(one, other)).count();
+    let grounds =
+        seen.iter().max_by(|a, b| agreeing(a).cmp(&agreeing(b)).then(a.confidence.total_cmp(&b.confidence)))?;
+    Some(Told { grounds: (*grounds).clone(), agree: agreeing(grounds) as u32, of: seen.len() as u32 })
 }
 
 /// Whether the control, which talked, ended at the very age at which the holds did.
@@ -133,6 +145,7 @@ fn other_speaker(records: &[HoldRecord], main: &estimate::Estimate) -> Option<Sp
         ended_by,
         cause: cause.unwrap_or(Cause::PathForgot),
         exact: false,
+        told: told(records.iter().filter(record)),
     };
     if revived || (dead.is_infinite() && ended.is_empty()) {
         // Alive after the path had forgotten it for the server, or alive all along.
@@ -145,13 +158,21 @@ fn other_speaker(records: &[HoldRecord], main: &estimate::Estimate) -> Option<Sp
             ended_by: Outcome::Alive,
             cause: if revived { Cause::Revived } else { Cause::Undetermined },
             exact: false,
+            told: None,
         });
     }
     if dead.is_infinite() {
         // Unasked ends speak for both.
         return Some(SpeakerFindings { exact: main.exact, ended_by: Outcome::Closed, ..agreeing(*onset) }).map(|f| {
             let (ended_by, cause) = most(records.iter().filter(|r| r.unasked && r.experiment == Experiment::Ladder));
-            SpeakerFindings { ended_by, cause: cause.unwrap_or(Cause::Undetermined), holds: ended.len() as u32, ..f }
+            let told = told(records.iter().filter(|r| r.unasked && r.experiment == Experiment::Ladder));
+            SpeakerFindings {
+                ended_by,
+                cause: cause.unwrap_or(Cause::Undetermined),
+                holds: ended.len() as u32,
+                told,
+                ..f
+            }
         });
     }
     // What the server found out proves nothing here: a NAT may have been revived up to a second box's longer memory.

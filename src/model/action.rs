@@ -50,6 +50,11 @@ pub enum Action {
         /// What to send.
         kind: Refresh,
     },
+    /// Ask the other end what it saw of the connection. Answered by `Testified`, or by nothing.
+    Testify {
+        /// The connection.
+        hold: HoldId,
+    },
     /// Release the connection, politely. Nothing is observed of it any more.
     Close {
         /// The connection.

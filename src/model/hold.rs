@@ -30,7 +30,7 @@ pub struct HoldRecord {
     pub outcome: Outcome,
     /// The judgement, where there is one.
     pub cause: Option<Cause>,
-    /// Confidence in the outcome, 0 to 1.
+    /// Confidence in the outcome, 0 to 1; where packets told the cause, in both.
     pub confidence: f64,
     /// When a FIN, RST or ICMP was seen, counted from the start of the silence.
     pub ended_after: Option<Duration>,
@@ -40,6 +40,27 @@ pub struct HoldRecord {
     pub rtt: Option<Duration>,
     /// Local port.
     pub local_port: Option<u16>,
-    /// The hop that was looked at, for `locate`.
+    /// How many hops from here whoever ended it sits, where its packets told that; for `locate`, the hop that was looked
+    /// at.
     pub hop: Option<u8>,
+    /// What the packets of its ending told. Not in the CSV.
+    pub grounds: Option<Box<Grounds>>,
+}
+
+/// What the packets of an ending told, where they could be seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grounds {
+    /// Who ended it and why, as far as the packets alone tell. The cause of the record may say more, for it knows the
+    /// age at which others ended.
+    pub cause: Cause,
+    /// How sure that is, 0 to 1.
+    pub confidence: f64,
+    /// How many hops from here the sender of the ending sits: not nearer than the first, not further than the second.
+    pub hops: Option<(u8, u8)>,
+    /// Time to live of the packet that ended it, and of the last packet before it that came from the other end.
+    pub ttl: Option<(u8, Option<u8>)>,
+    /// The family of an injector whose resets look like these.
+    pub fingerprint: Option<&'static str>,
+    /// Why, in sentences with the numbers in them.
+    pub evidence: Vec<String>,
 }

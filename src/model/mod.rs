@@ -21,11 +21,12 @@ pub mod testimony;
 pub mod words;
 
 pub use action::{Action, HoldId, Output, Tries};
-pub use hold::HoldRecord;
-pub use observation::{Fact, Observation, Witness};
+pub use hold::{Grounds, HoldRecord};
+pub use observation::{Fact, Observation, Situation, Witness};
 pub use sighting::Sighting;
 pub use target::{Scheme, Target, TargetError};
-pub use testimony::Testimony;
+pub use testimony::{SocketState, Testimony};
 pub use words::{
-    Cause, Class, Cliff, Effect, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Refreshed, Transport,
+    Cause, Class, Cliff, Effect, Ending, EngineKind, Experiment, FirstSpeaker, Outcome, Refresh, Refreshed, Stage,
+    Transport,
 };

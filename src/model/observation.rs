@@ -1,6 +1,6 @@
 //! What an engine saw. A failed probe is an observation; an `Err` of an engine means "could not measure".
 
-use super::{Ending, HoldId, Refresh, Refreshed};
+use super::{Ending, HoldId, Refresh, Refreshed, Sighting, Testimony};
 use crate::time::{Duration, Instant};
 
 /// A fact with the instant at which it was seen (not necessarily now).
@@ -21,6 +21,31 @@ pub enum Witness {
     Client,
     /// The reflector, which told us over its control connection.
     Reflector,
+}
+
+/// In which situation a target was made to send a packet, so that it is known what its packets look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Situation {
+    /// It answered a SYN.
+    SynAck,
+    /// Its program aborted a connection.
+    Abort,
+    /// It got a segment of a connection that it knows nothing of.
+    Unknown,
+    /// Its program closed a connection in order.
+    Close,
+}
+
+impl Situation {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SynAck => "syn-ack",
+            Self::Abort => "abort",
+            Self::Unknown => "unknown",
+            Self::Close => "close",
+        }
+    }
 }
 
 /// What can be seen.
@@ -81,6 +106,23 @@ pub enum Fact {
     ServiceLost {
         /// The call, the address and what was said.
         error: String,
+    },
+    /// A packet of the connection was seen, ours or the other end's, or an ICMP error about one. The first of a
+    /// connection is its SYN.
+    Sighted(Box<Sighting>),
+    /// Packets are seen no more, for the reason given; everything else goes on.
+    Blind {
+        /// The call and what was said.
+        error: String,
+    },
+    /// What the other end's host saw of the connection.
+    Testified(Box<Testimony>),
+    /// A packet that the target was made to send before the run, on a connection that is none of the planner's.
+    Elicited {
+        /// In which situation.
+        situation: Situation,
+        /// The packet.
+        sighting: Box<Sighting>,
     },
     /// This host slept; everything that was open meanwhile is in doubt.
     Suspended {

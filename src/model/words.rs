@@ -198,6 +198,10 @@ words! {
         NotOpened = "not-opened",
         /// The other host has nobody on that port and said so.
         ClosedPort = "closed-port",
+        /// Somebody refused in the other end's name: that host or a firewall, which cannot be told from here.
+        Refused = "refused",
+        /// What we sent never arrived at the other end, or its answer never here: somebody on the way dropped it.
+        LostOnTheWay = "lost-on-the-way",
         /// The other host saw the SYN and chose to say nothing (a closed port behind a silent filter of its own).
         DroppedSilently = "dropped-silently",
         /// The queue of connections to be accepted was full at the other end.
@@ -212,6 +216,8 @@ words! {
         ReceiveTimeout = "receive-timeout",
         /// We closed or reset it.
         LocalClose = "local-close",
+        /// Our own host's firewall did not let out what we sent.
+        LocalFirewall = "local-firewall",
         /// The SYN met the remains of an older connection between the same ports.
         TimeWait = "time-wait",
         /// The other end closed in order.
@@ -240,8 +246,11 @@ words! {
         PeerTimedOut = "peer-timed-out",
         /// It does not, because its program took it out of the kernel without a word.
         SilentDrop = "silent-drop",
-        /// A box on the way, which had forgotten the connection, answered our segment with a reset.
+        /// A box on the way, which had forgotten the connection, answered a segment with a reset, or announced by one that
+        /// it forgets.
         PathReset = "path-reset",
+        /// A box on the way closed it in order in the other end's name.
+        PathClose = "path-close",
         /// A NAT or firewall passed a segment on that it did not recognise, and whoever got it reset it.
         Untranslated = "untranslated",
         /// What we sent did not fit the connection's sequence numbers.
@@ -281,6 +290,8 @@ impl Cause {
             | Self::Revived
             | Self::Rejected
             | Self::PathReset
+            | Self::PathClose
+            | Self::LostOnTheWay
             | Self::NatRebind
             | Self::Untranslated
             | Self::KeepalivesEaten => Class::Path,
@@ -291,6 +302,7 @@ impl Cause {
             | Self::ConnectTimeout
             | Self::ReceiveTimeout
             | Self::LocalClose
+            | Self::LocalFirewall
             | Self::DataAfterClose
             | Self::WrongSequence => Class::Local,
             Self::IdleReset
@@ -299,10 +311,29 @@ impl Cause {
             | Self::ControlLost
             | Self::NotOpened
             | Self::NoAnswer
+            | Self::Refused
             | Self::StateLost
             | Self::RetransmissionTimeout
             | Self::Undetermined => Class::Undetermined,
         }
+    }
+}
+
+words! {
+    /// How far a connection had come when it ended.
+    Stage, "a stage" {
+        /// A SYN, and no answer that fits it.
+        Syn = "syn",
+        /// The answer to the SYN was seen, but not that it was acknowledged.
+        SynAck = "syn-ack",
+        /// It was open, and nobody had said anything.
+        Open = "open",
+        /// Data had passed.
+        Data = "data",
+        /// One end had closed its half.
+        HalfClosed = "half-closed",
+        /// The capture began in the middle of it.
+        Unknown = "unknown",
     }
 }
 

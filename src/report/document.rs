@@ -4,12 +4,13 @@ use super::kept;
 use super::plan::plan_json;
 use crate::journal::RunInfo;
 use crate::journal::columns::{self, Cell, TOOL_VERSION, timestamp};
-use crate::measure::{Findings, Plan, Verdict};
+use crate::measure::{Findings, Plan, SpeakerFindings, Verdict};
 use crate::model::{HoldRecord, duration};
 use serde_json::{Map, Value, json};
 
 /// Everything about a run: `run`, `plan`, `verdict`, `summary` and `holds` (rows with the columns of the two CSV files),
-/// `refreshes` (what keeps the path alive), `doubts`, `recommendation`.
+/// `refreshes` (what keeps the path alive), `told` (whose packets ended the connections, where packets were seen), `doubts`,
+/// `recommendation`.
 pub fn json(info: &RunInfo, plan: &Plan, findings: &Findings, holds: &[HoldRecord]) -> Value {
     let why = match &findings.verdict {
         Verdict::Unreachable(why) | Verdict::Inconclusive(why) => Some(why),
@@ -41,10 +42,21 @@ pub fn json(info: &RunInfo, plan: &Plan, findings: &Findings, holds: &[HoldRecor
         "summary": summary.iter().map(|row| object(&columns::SUMMARY, row)).collect::<Vec<_>>(),
         "holds": holds.iter().map(|hold| object(&columns::HOLDS, &columns::hold(info, hold))).collect::<Vec<_>>(),
         "refreshes": kept::json(&findings.kept),
+        "told": findings.speakers.iter().filter_map(told).collect::<Vec<_>>(),
         "doubts": doubts,
         "recommendation": recommendation,
         "no_recommendation": findings.no_recommendation,
     })
+}
+
+/// What packets told about the endings.
+fn told(found: &SpeakerFindings) -> Option<Value> {
+    let told = found.told.as_ref()?;
+    let mut object = columns::grounds(&told.grounds);
+    object["first_speaker"] = json!(found.speaker);
+    object["agree"] = json!(told.agree);
+    object["of"] = json!(told.of);
+    Some(object)
 }
 
 fn run_json(info: &RunInfo) -> Value {

@@ -4,12 +4,15 @@
 //! - [`json`]: the same and every row, as one document with the names of the CSV;
 //! - [`plan_text`], [`plan_json`]: what is going to be done, what it costs and when it ends;
 //! - [`recipes`]: what was found as settings to paste; [`advice_text`], [`advice_json`]: what to deploy and why;
+//! - [`explain`]: who ended the connections of a capture, and why;
 //! - [`progress_line`]: one line for a log, while the run goes on.
 
 mod advice;
 mod axis;
+mod culprit;
 mod curve;
 mod document;
+pub mod explain;
 mod kept;
 mod plan;
 mod progress;

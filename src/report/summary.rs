@@ -1,11 +1,12 @@
 //! The answer at a glance.
 
+use super::culprit::culprit;
 use super::curve;
 use super::kept;
 use super::sentence::{answer, explanations, who};
 use super::style::{Look, Page, Style, wrap};
 use crate::journal::RunInfo;
-use crate::measure::{Doubt, Findings, Plan, Verdict};
+use crate::measure::{Doubt, Findings, Plan, Told, Verdict};
 use crate::model::{HoldRecord, duration};
 
 /// A person takes in about this many lines at once; doubts give way first.
@@ -20,6 +21,18 @@ pub fn summary(info: &RunInfo, plan: &Plan, findings: &Findings, holds: &[HoldRe
     lines.extend(verdict(&findings.verdict, style));
     for found in &findings.speakers {
         lines.extend(style.labelled(Look::Bold, who(found.speaker), &answer(found)));
+    }
+    let mut said: Vec<&Told> = Vec::new();
+    for told in findings.speakers.iter().filter_map(|found| found.told.as_ref()) {
+        let same = |other: &&Told| {
+            let of = |told: &Told| (told.grounds.cause, told.grounds.hops, told.grounds.fingerprint);
+            of(other) == of(told)
+        };
+        // Both first speakers mostly meet the same end, and unasked ones count for both.
+        if !said.iter().any(same) {
+            lines.extend(style.labelled(Look::Bold, "ended by", &culprit(told)));
+            said.push(told);
+        }
     }
     lines.extend(recommendation(findings, style));
     lines.extend(kept::lines(&findings.kept, style));

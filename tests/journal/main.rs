@@ -55,6 +55,7 @@ fn hold(number: u32, outcome: Outcome) -> HoldRecord {
         rtt: Some(Duration::from_micros(23_456)),
         local_port: Some(40_000),
         hop: None,
+        grounds: None,
     }
 }
 

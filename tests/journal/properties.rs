@@ -50,6 +50,7 @@ prop_compose! {
             rtt,
             local_port,
             hop,
+            grounds: None,
         }
     }
 }

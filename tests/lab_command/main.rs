@@ -8,6 +8,7 @@ mod ends;
 mod inside;
 mod left;
 mod refused;
+mod watched;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         left::nothing_outlives_a_killed_lab_of_root,
         left::nothing_outlives_a_killed_lab_of_an_ordinary_user,
         left::programs_that_are_boxes_do_not_outlive_a_killed_lab,
+        watched::connections_are_explained_as_they_end,
         refused::what_cannot_be_read_is_told_with_what_would_be_right,
         refused::a_command_that_does_not_exist_is_told,
         refused::forbidden_namespaces_are_told_with_their_remedy,

@@ -6,6 +6,7 @@ mod support;
 
 mod demo;
 mod disturbed;
+mod engines;
 mod expiry;
 mod killed;
 mod proxies;
@@ -44,6 +45,12 @@ fn main() -> ExitCode {
         proxies::haproxy_before_the_reflector_is_timed_exactly,
         proxies::nginx_as_a_web_server_is_timed_exactly,
         proxies::nginx_as_a_proxy_before_the_reflector_is_timed_exactly,
+        engines::every_privilege_is_gone_before_anything_is_measured,
+        engines::without_the_capability_raw_is_refused_with_the_remedy_and_auto_is_the_kernels,
+        engines::whose_reset_it_was_is_told_with_its_distance,
+        engines::a_forged_reset_ends_a_hold_for_both_engines_and_is_told_by_the_raw_one,
+        engines::holds_without_a_kernel_find_what_sockets_find,
+        engines::an_ordinary_user_sees_packets_inside_a_lab,
         refused::nothing_listening_is_told_in_one_line,
         refused::no_route_is_told_in_one_line,
         refused::a_path_that_answers_nothing_is_told_in_one_line,

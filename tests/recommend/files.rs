@@ -72,6 +72,7 @@ fn hold(number: u32, experiment: Experiment, refresh: Refresh, silence: f64, ali
         rtt: Some(Duration::from_millis(20)),
         local_port: Some(40_000),
         hop: None,
+        grounds: None,
     }
 }
 
@@ -102,6 +103,7 @@ fn what_a_run_writes_is_what_recommend_reads() {
         ended_by: Outcome::Silent,
         cause,
         exact: false,
+        told: None,
     };
     let findings = Findings {
         verdict: Verdict::Measured,

@@ -30,6 +30,7 @@ fn found(speaker: FirstSpeaker, low: f64, high: Option<f64>) -> SpeakerFindings 
         ended_by: if high.is_some() { Outcome::Silent } else { Outcome::Alive },
         cause: Cause::PathForgot,
         exact: false,
+        told: None,
     }
 }
 

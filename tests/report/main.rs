@@ -1,6 +1,7 @@
 //! What a person and a program read at the end of a run, for each kind of answer.
 
 mod at_a_glance;
+mod explained;
 #[path = "../support/findings.rs"]
 mod findings;
 mod for_programs;
@@ -72,6 +73,7 @@ fn hold(number: u32, speaker: FirstSpeaker, age: f64, outcome: Outcome) -> HoldR
         rtt: Some(secs(0.023)),
         local_port: Some(40_000 + number as u16),
         hop: None,
+        grounds: None,
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn speaker(speaker: FirstSpeaker, holds: u32, steps: Vec<Step>) -> Sp
         ended_by: Outcome::Silent,
         cause: Cause::PathForgot,
         exact: false,
+        told: None,
     }
 }
 

@@ -69,6 +69,7 @@ mod tests {
             ended_by,
             cause,
             exact: false,
+            told: None,
         }
     }
 

@@ -3,7 +3,9 @@
 use super::tree::Tree;
 use super::{Finding, State};
 
-/// Bit of `CAP_NET_RAW` (include/uapi/linux/capability.h).
+/// Bit of `CAP_NET_ADMIN` (include/uapi/linux/capability.h).
+const NET_ADMIN: u32 = 12;
+/// Bit of `CAP_NET_RAW`.
 const NET_RAW: u32 = 13;
 /// Where distributions put nft.
 const NFT: [&str; 6] =
@@ -14,12 +16,21 @@ pub(super) fn findings(tree: &Tree) -> Vec<Finding> {
         tree,
         "cap-net-raw",
         NET_RAW,
-        "tell by its TTL who sent a reset (raw sockets, not in this release)",
+        "see every packet of its connections and craft some: who ended a connection and why, and at which hop",
         "sudo setcap cap_net_raw+p \"$(command -v idlescope)\" (+p, never +ep: with +ep it cannot even start where a \
          container has dropped the capability)",
         "docker run --cap-add NET_RAW …, or securityContext.capabilities.add: [NET_RAW]",
     );
-    [raw, Some(namespaces(tree)), Some(nft(tree))].into_iter().flatten().collect()
+    let admin = capability(
+        tree,
+        "cap-net-admin",
+        NET_ADMIN,
+        "have connections survive a reset to ask who sent it, and own connections without the kernel (beside \
+         CAP_NET_RAW; some kernels let everybody set the filter that it takes)",
+        "sudo setcap cap_net_raw,cap_net_admin+p \"$(command -v idlescope)\"",
+        "docker run --cap-add NET_RAW --cap-add NET_ADMIN …; only where resets are to be questioned",
+    );
+    [raw, admin, Some(namespaces(tree)), Some(nft(tree))].into_iter().flatten().collect()
 }
 
 fn capability(tree: &Tree, topic: &'static str, bit: u32, adds: &str, grant: &str, container: &str) -> Option<Finding> {

@@ -93,6 +93,11 @@ fn capabilities_are_told_apart_by_their_sets() {
     let dropped = find(&[("proc/self/status", &dropped)], "cap-net-raw").unwrap();
     assert!(dropped.seen.contains("bounding set"));
     assert!(dropped.remedy.unwrap().contains("--cap-add NET_RAW"));
+
+    // Which of the two it is: this one has only CAP_NET_RAW.
+    assert_eq!(find(&[("proc/self/status", &granted)], "cap-net-admin").unwrap().state, State::Note);
+    let both = status("0000000000003000", "000001ffffffffff");
+    assert_eq!(find(&[("proc/self/status", &both)], "cap-net-admin").unwrap().state, State::Good);
 }
 
 #[test]

@@ -7,15 +7,17 @@ use crate::model::Target;
 use crate::time::Duration;
 use std::path::PathBuf;
 
-/// Who owns the connections.
+/// What the connections are seen with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Engine {
-    /// The best that this host allows; in this release, the kernel.
+    /// Raw where this process may, else kernel.
     #[default]
+    #[value(help = "Raw where this process may (CAP_NET_RAW), else kernel")]
     Auto,
     /// Ordinary sockets, no privilege.
     Kernel,
-    /// Raw sockets (not in this release).
+    /// Packets too: who ended a connection, and how far from here.
+    #[value(help = "Packets too, with CAP_NET_RAW: who ended a connection, and how far from here")]
     Raw,
 }
 
@@ -34,9 +36,13 @@ pub struct ProbeArgs {
     #[command(flatten)]
     pub request: RequestArgs,
 
-    /// Who owns the connections: ordinary sockets (kernel), or raw sockets (not in this release)
+    /// What the connections are seen with: ordinary sockets (kernel), or their packets too (raw); both find the same
     #[arg(long, value_enum, default_value_t, value_name = "ENGINE", help_heading = "How to reach it")]
     pub engine: Engine,
+    /// Open the test connections without the kernel's TCP, by crafted handshakes (engine raw): tells what the kernel
+    /// makes of a path from what the path does. Some kernels want another capability for it, see doctor
+    #[arg(long, help_heading = "How to reach it")]
+    pub raw_owned: bool,
     /// IPv4 only
     #[arg(short = '4', long, help_heading = "How to reach it")]
     pub ipv4: bool,

@@ -5,11 +5,13 @@
 //! and each would answer for the other's.
 //!
 //! - [`args`]: the options;
+//! - [`engine`]: ordinary sockets, or raw ones beside them;
 //! - [`session`]: one address of one target;
 //! - [`sinks`]: where its holds go;
 //! - [`resume`]: what an earlier run has decided.
 
 mod args;
+mod engine;
 mod resume;
 mod session;
 mod sinks;
@@ -22,8 +24,9 @@ use crate::io::{self, Family};
 use crate::measure::Plan;
 use crate::model::{Scheme, Target};
 use crate::run::Interrupts;
+use engine::Choice;
 use resume::Earlier;
-use session::{Session, Settings};
+use session::{Files, Session, Settings};
 use std::net::SocketAddr;
 
 /// Runs the command.
@@ -42,40 +45,79 @@ pub fn run(args: &ProbeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
         let plan = args.request.plan(&profile, target)?;
         io::ensure_file_limit(plan.cost().connections).map_err(|e| session::engine_failure(&e))?;
         let earlier = args.resume.as_deref().map(|file| Earlier::of(file, target)).transpose()?;
-        work.push((target.clone(), plan, earlier));
+        work.push(Work { target: target.clone(), plan, earlier });
     }
+    if args.raw_owned && args.engine == Engine::Kernel {
+        return Err(Failure::usage("--raw-owned is for the raw engine: leave --engine kernel out"));
+    }
+    let mut files = Files::open(args, terminal)?;
+    // With the privileges that there are, if any; what is measured then needs none.
+    let mut results = Results::default();
+    let runs = super::block_on_alone(prepare(&work, args, &settings, &mut results))?;
+    engine::drop_privileges(runs.iter().map(|run| run.choice.kind()))?;
     super::block_on(async {
-        let mut interrupts =
-            Interrupts::of_this_process().map_err(|error| Failure::usage(format!("listen to signals: {error}")))?;
-        let mut results = Results::default();
-        for (target, plan, earlier) in work {
-            let ran = tokio::select! {
-                biased;
-                () = interrupts.next() => Err(Failure::new(Exit::Interrupted, "interrupted before anything was measured")),
-                addresses = addresses(&target, args, earlier.as_ref()) => addresses,
-            };
-            let addresses = match ran {
-                Ok(addresses) => addresses,
-                Err(failure) => {
-                    results.failed(&failure, terminal);
-                    if results.exit == Exit::Interrupted {
-                        break;
-                    }
-                    continue;
-                }
-            };
-            for address in addresses {
-                measure(&settings, &target, address, &plan, earlier.as_ref(), &mut interrupts, &mut results).await;
-                if results.over() {
-                    break;
-                }
-            }
+        let mut interrupts = interrupts()?;
+        for run in runs {
             if results.over() {
                 break;
             }
+            measure(&settings, run, &mut files, &mut interrupts, &mut results).await;
         }
         results.print(&settings)
     })
+}
+
+fn interrupts() -> Result<Interrupts, Failure> {
+    Interrupts::of_this_process().map_err(|error| Failure::usage(format!("listen to signals: {error}")))
+}
+
+/// What to measure: a target, its plan, and what an earlier run has decided.
+struct Work {
+    target: Target,
+    plan: Plan,
+    earlier: Option<Earlier>,
+}
+
+/// One address of it.
+struct Run<'a> {
+    work: &'a Work,
+    address: SocketAddr,
+    choice: Choice,
+}
+
+/// Looks up every target, and opens what its engine needs.
+async fn prepare<'a>(
+    work: &'a [Work],
+    args: &ProbeArgs,
+    settings: &Settings<'_>,
+    results: &mut Results,
+) -> Result<Vec<Run<'a>>, Failure> {
+    let mut interrupts = interrupts()?;
+    let mut runs = Vec::new();
+    let mut immune = 0;
+    for work in work {
+        let prepared = tokio::select! {
+            biased;
+            () = interrupts.next() => Err(Failure::new(Exit::Interrupted, "interrupted before anything was measured")),
+            runs = addresses_of(work, args, &mut immune) => runs,
+        };
+        match prepared {
+            Ok(of_target) => runs.extend(of_target),
+            Err(failure) if matches!(failure.exit, Exit::Interrupted | Exit::Privilege) => return Err(failure),
+            Err(failure) => results.failed(&failure, settings.terminal),
+        }
+    }
+    Ok(runs)
+}
+
+async fn addresses_of<'a>(work: &'a Work, args: &ProbeArgs, immune: &mut usize) -> Result<Vec<Run<'a>>, Failure> {
+    let mut runs = Vec::new();
+    for address in addresses(&work.target, args, work.earlier.as_ref()).await? {
+        let asked = if args.raw_owned { Engine::Raw } else { args.engine };
+        let choice = Choice::make(asked, args.raw_owned, address, work.plan.cost().connections, immune).await?;
+        runs.push(Run { work, address, choice });
+    }
+    Ok(runs)
 }
 
 /// What several runs leave behind.
@@ -120,15 +162,14 @@ impl Results {
 
 async fn measure(
     settings: &Settings<'_>,
-    target: &Target,
-    address: SocketAddr,
-    plan: &Plan,
-    earlier: Option<&Earlier>,
+    run: Run<'_>,
+    files: &mut Files,
     interrupts: &mut Interrupts,
     results: &mut Results,
 ) {
-    let session = Session::new(settings, target, address, plan, earlier);
-    match session.run(interrupts).await {
+    let Run { work, address, choice } = run;
+    let session = Session::new(settings, &work.target, address, &work.plan, work.earlier.as_ref(), choice.kind());
+    match session.run(choice, files, interrupts).await {
         Ok(measured) => {
             results.exit = results.exit.worst(measured.exit);
             results.documents.extend(measured.document);

@@ -1,12 +1,13 @@
 //! One address of one target: open the files, reach it, say what is going to happen, measure, and tell the result.
 
-use super::args::{Engine, ProbeArgs};
+use super::args::ProbeArgs;
+use super::engine::Choice;
 use super::resume::Earlier;
 use super::sinks::{Holds, Lines};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::recommend;
 use crate::cli::terminal::Terminal;
-use crate::io::{Clock, EngineConfig, EngineError, KernelEngine};
+use crate::io::{Clock, EngineConfig, EngineError};
 use crate::journal::{HoldsFile, LastRun, NdjsonWriter, RunInfo, SummaryFile};
 use crate::measure::recommend::PathEvidence;
 use crate::measure::{Findings, Plan, Planner, Verdict};
@@ -29,11 +30,6 @@ pub(super) struct Settings<'a> {
 impl<'a> Settings<'a> {
     /// Refuses what cannot be.
     pub(super) fn new(args: &'a ProbeArgs, terminal: &'a Terminal) -> Result<Self, Failure> {
-        if args.engine == Engine::Raw {
-            return Err(Failure::usage(
-                "--engine raw is not in this release: leave --engine out, ordinary sockets measure the expiry as well",
-            ));
-        }
         if let [first, second, ..] = on_stdout(args)[..] {
             return Err(Failure::usage(format!("{first} and {second} both want stdout: give one of them a file")));
         }
@@ -70,8 +66,55 @@ fn on_stdout(args: &ProbeArgs) -> Vec<&'static str> {
     .collect()
 }
 
-/// Where results are appended: sinks of decided holds, and the summary.
-type Files = (Vec<Box<dyn Sink>>, Option<SummaryFile>);
+/// Where results are appended.
+pub(super) struct Files {
+    holds: Option<HoldsFile>,
+    summary: Option<SummaryFile>,
+}
+
+impl Files {
+    /// Opens them, before anything is measured: nobody waits an hour to learn that a folder does not exist. And before
+    /// privileges are dropped: the folder may be somebody else's.
+    pub(super) fn open(args: &ProbeArgs, terminal: &Terminal) -> Result<Self, Failure> {
+        let holds = args.output.as_ref().or(args.resume.as_ref());
+        let holds = holds.map(|path| HoldsFile::open(path, &nobody())).transpose().map_err(Failure::usage)?;
+        if let Some(repair) = holds.as_ref().and_then(HoldsFile::repair) {
+            terminal.note(&repair.to_string());
+        }
+        let summary = args.summary.as_ref().map(SummaryFile::open).transpose().map_err(Failure::usage)?;
+        if let Some(repair) = summary.as_ref().and_then(SummaryFile::repair) {
+            terminal.note(&repair.to_string());
+        }
+        Ok(Self { holds, summary })
+    }
+
+    /// The sinks of decided holds of the run `info`, and the summary.
+    fn about(&mut self, info: &RunInfo, ndjson: bool) -> (Vec<Box<dyn Sink + '_>>, Option<&mut SummaryFile>) {
+        let mut sinks: Vec<Box<dyn Sink + '_>> = Vec::new();
+        if let Some(file) = &mut self.holds {
+            file.about(info);
+            sinks.push(Box::new(Holds(file)));
+        }
+        if ndjson {
+            sinks.push(Box::new(Lines(NdjsonWriter::new(std::io::stdout(), info))));
+        }
+        (sinks, self.summary.as_mut())
+    }
+}
+
+/// No run yet.
+fn nobody() -> RunInfo {
+    RunInfo {
+        run_id: String::new(),
+        started_at: std::time::SystemTime::UNIX_EPOCH,
+        region: String::new(),
+        vantage: String::new(),
+        target: String::new(),
+        address: String::new(),
+        transport: Transport::Tcp,
+        engine: EngineKind::Kernel,
+    }
+}
 
 /// One address of one target.
 pub(super) struct Session<'a> {
@@ -98,6 +141,7 @@ impl<'a> Session<'a> {
         address: SocketAddr,
         plan: &'a Plan,
         earlier: Option<&'a Earlier>,
+        engine: EngineKind,
     ) -> Self {
         let args = settings.args;
         let clock = Clock::start();
@@ -111,18 +155,23 @@ impl<'a> Session<'a> {
                 target: target.to_string(),
                 address: address.to_string(),
                 transport: Transport::Tcp,
-                engine: EngineKind::Kernel,
+                engine,
             },
             // the same run goes on, on a clock of its own
-            |before| RunInfo { started_at: clock.wall_start(), ..before.info.clone() },
+            |before| RunInfo { started_at: clock.wall_start(), engine, ..before.info.clone() },
         );
         Self { settings, target, address, plan, earlier, clock, info }
     }
 
-    pub(super) async fn run(&self, interrupts: &mut Interrupts) -> Result<Measured, Failure> {
-        // files first: nobody waits an hour to learn that a folder does not exist
-        let (sinks, mut summary) = self.open_files()?;
+    pub(super) async fn run(
+        &self,
+        choice: Choice,
+        files: &mut Files,
+        interrupts: &mut Interrupts,
+    ) -> Result<Measured, Failure> {
+        let (sinks, summary) = files.about(&self.info, self.settings.args.ndjson);
         self.announce();
+        let line = choice.line();
         let config = EngineConfig {
             address: self.address,
             scheme: self.target.scheme,
@@ -136,9 +185,9 @@ impl<'a> Session<'a> {
             () = interrupts.next() => {
                 return Err(Failure::new(Exit::Interrupted, "interrupted before anything was measured"));
             }
-            engine = KernelEngine::connect(config) => engine.map_err(|e| engine_failure(&e))?,
+            engine = choice.connect(config) => engine.map_err(|e| engine_failure(&e))?,
         };
-        self.reached(engine.rtt());
+        self.reached(engine.rtt(), &line);
         if let Some(limit) = engine.hold_limit().filter(|limit| *limit < self.plan.cost().longest) {
             let limit = crate::model::duration::human(limit);
             return Err(Failure::usage(format!(
@@ -158,7 +207,7 @@ impl<'a> Session<'a> {
         if matches!(&outcome.stopped, Some(Stopped::CannotWrite { error, .. }) if error.gone) {
             return Err(Failure::closed_pipe());
         }
-        let kept = match &mut summary {
+        let kept = match summary {
             Some(file) if outcome.stopped != Some(Stopped::Aborted) => file.write(&self.info, &outcome.findings),
             _ => Ok(()),
         };
@@ -166,26 +215,6 @@ impl<'a> Session<'a> {
         let document = self.tell(&outcome)?;
         kept.map_err(Failure::usage)?;
         Ok(Measured { exit: self.exit(&outcome)?, document })
-    }
-
-    fn open_files(&self) -> Result<Files, Failure> {
-        let args = self.settings.args;
-        let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-        if let Some(path) = args.output.as_ref().or(args.resume.as_ref()) {
-            let file = HoldsFile::open(path, &self.info).map_err(Failure::usage)?;
-            if let Some(repair) = file.repair() {
-                self.settings.terminal.note(&repair.to_string());
-            }
-            sinks.push(Box::new(Holds(file)));
-        }
-        if args.ndjson {
-            sinks.push(Box::new(Lines(NdjsonWriter::new(std::io::stdout(), &self.info))));
-        }
-        let summary = args.summary.as_ref().map(SummaryFile::open).transpose().map_err(Failure::usage)?;
-        if let Some(repair) = summary.as_ref().and_then(SummaryFile::repair) {
-            self.settings.terminal.note(&repair.to_string());
-        }
-        Ok((sinks, summary))
     }
 
     /// What is going to happen, before it does.
@@ -202,7 +231,7 @@ impl<'a> Session<'a> {
     }
 
     /// What reaching the target has told.
-    fn reached(&self, rtt: Duration) {
+    fn reached(&self, rtt: Duration, engine: &str) {
         let rtt = crate::model::duration::human(rtt);
         self.settings.terminal.note(&format!("Reached {} in {rtt} (one round trip).", self.address));
         if self.target.scheme == Scheme::Tcp {
@@ -212,10 +241,7 @@ impl<'a> Session<'a> {
                  becomes of pushes."
             ));
         }
-        self.settings.terminal.note(
-            "Ordinary sockets, no privilege. CAP_NET_RAW would let a later release tell whose reset it was: sudo setcap \
-             cap_net_raw+p \"$(command -v idlescope)\" (+p, never +ep).",
-        );
+        self.settings.terminal.note(engine);
     }
 
     fn watch(&self) -> Progressing {

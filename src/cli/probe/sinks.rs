@@ -10,9 +10,9 @@ fn sink_error(error: &JournalError) -> SinkError {
 }
 
 /// Holds as CSV.
-pub(super) struct Holds(pub(super) HoldsFile);
+pub(super) struct Holds<'a>(pub(super) &'a mut HoldsFile);
 
-impl Sink for Holds {
+impl Sink for Holds<'_> {
     fn decided(&mut self, record: &HoldRecord) -> Result<(), SinkError> {
         self.0.write(record).map_err(|e| sink_error(&e))
     }

@@ -1,11 +1,13 @@
 //! One TCP handshake.
 
 use super::session::EngineConfig;
+use super::sockets::{begin, ordinary};
 use crate::io::EngineError;
 use crate::time::Duration;
+use socket2::Socket;
 use std::io;
 use std::net::SocketAddr;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 
 /// A handshake that failed.
 #[derive(Debug)]
@@ -18,15 +20,30 @@ pub(super) enum DialError {
 
 /// Connects without blocking, within `limit`. The stream sends small segments at once.
 pub(super) async fn dial(address: SocketAddr, limit: Duration) -> Result<TcpStream, DialError> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    let socket = ordinary(address).map_err(|error| DialError::Call("socket", error))?;
+    dial_with(socket, address, limit, |_, _| {}).await
+}
+
+/// The same with a socket that is there already. `connecting` is told of its local address when that is known, before
+/// anything can have been seen of it.
+pub(super) async fn dial_with(
+    socket: Socket,
+    address: SocketAddr,
+    limit: Duration,
+    connecting: impl FnOnce(&Socket, SocketAddr),
+) -> Result<TcpStream, DialError> {
+    let failed = |error| DialError::Call("connect", error);
+    if let Some(local) = begin(&socket, address).map_err(failed)? {
+        connecting(&socket, local);
     }
-    .map_err(|error| DialError::Call("socket", error))?;
-    let stream = match tokio::time::timeout(limit, socket.connect(address)).await {
-        Ok(connected) => connected.map_err(|error| DialError::Call("connect", error))?,
+    let stream = TcpStream::from_std(socket.into()).map_err(failed)?;
+    match tokio::time::timeout(limit, stream.writable()).await {
+        Ok(writable) => writable.map_err(failed)?,
         Err(_) => return Err(DialError::TimedOut(limit)),
-    };
+    }
+    if let Some(error) = stream.take_error().map_err(failed)? {
+        return Err(failed(error));
+    }
     stream.set_nodelay(true).map_err(|error| DialError::Call("TCP_NODELAY", error))?;
     Ok(stream)
 }

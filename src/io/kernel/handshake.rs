@@ -20,15 +20,9 @@ pub(super) async fn handshake(
     hold: u32,
     seen: u32,
 ) -> Result<Welcome, EngineError> {
-    let client = session.nonce()?;
-    let mut said = Transcript { role: role.code(), hold, client, server: Nonce::default() };
-    let tag = match role {
-        Role::Service => Tag::default(),
-        Role::Hold | Role::Control => session.key.tag(Purpose::Hello, &said),
-    };
-    let hello = Hello { role, token: session.token, hold, nonce: client, seen, tag };
+    let (hello, mut said) = hello(session, role, hold, seen)?;
     let _ = set_tcp_quickack(stream, true);
-    send(session, stream, Frame::Hello(hello))?;
+    send(session, stream, hello)?;
     if role == Role::Service {
         match next(session, stream, inbox).await? {
             Frame::Challenge { nonce } => said.server = nonce,
@@ -45,6 +39,17 @@ pub(super) async fn handshake(
         Frame::Welcome(_) => Err(EngineError::WrongSecret { address: session.config.address }),
         other => Err(unexpected(session, &other)),
     }
+}
+
+/// The first frame of a connection, and what both ends know after it.
+pub(super) fn hello(session: &Session, role: Role, hold: u32, seen: u32) -> Result<(Frame, Transcript), EngineError> {
+    let client = session.nonce()?;
+    let said = Transcript { role: role.code(), hold, client, server: Nonce::default() };
+    let tag = match role {
+        Role::Service => Tag::default(),
+        Role::Hold | Role::Control => session.key.tag(Purpose::Hello, &said),
+    };
+    Ok((Frame::Hello(Hello { role, token: session.token, hold, nonce: client, seen, tag }), said))
 }
 
 /// The error for a peer that never says anything we understand.

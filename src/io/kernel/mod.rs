@@ -33,19 +33,23 @@ mod refresh;
 mod reopen;
 mod service;
 mod session;
+mod sockets;
 mod translate;
 
 pub use session::EngineConfig;
+pub(in crate::io) use sockets::Sockets;
 
 use super::{Engine, EngineError, clock};
 use crate::model::target::Scheme;
-use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Tries};
+use crate::model::{Action, Experiment, Fact, FirstSpeaker, HoldId, Observation, Testimony, Tries};
 use crate::time::{Duration, Instant};
-use crate::wire::frame::{Frame, MAX_AFTER, MAX_PUSHES, MAX_SPACING, MIN_SPACING, Order, Traffic};
+use crate::wire::auth::{Purpose, Transcript};
+use crate::wire::frame::{Frame, MAX_AFTER, MAX_PUSHES, MAX_SPACING, MIN_SPACING, Order, Role, Traffic};
 use confirm::Confirmations;
 use event::Event;
 use link::Link;
 use session::Session;
+use socket2::SockRef;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -62,6 +66,7 @@ pub struct KernelEngine {
     ready: VecDeque<Observation>,
     holds: BTreeMap<HoldId, Hold>,
     reports: BTreeMap<HoldId, Traffic>,
+    testimonies: BTreeMap<HoldId, Testimony>,
     confirmations: Confirmations,
     /// When the last beat of the service channel was sent that was answered.
     served: Instant,
@@ -105,7 +110,15 @@ impl KernelEngine {
     /// Reaches the target once: opens the service channel of a reflector, or opens and closes one connection to any
     /// other service.
     pub async fn connect(config: EngineConfig) -> Result<Self, EngineError> {
-        let (mut session, events) = Session::new(config)?;
+        Self::connect_watched(config, None).await
+    }
+
+    /// The same, for somebody who watches the connections.
+    pub(in crate::io) async fn connect_watched(
+        config: EngineConfig,
+        watcher: Option<Arc<dyn Sockets>>,
+    ) -> Result<Self, EngineError> {
+        let (mut session, events) = Session::new(config, watcher)?;
         let mut hold_limit = None;
         let (service, rtt) = match session.config.scheme {
             Scheme::Reflector => {
@@ -139,6 +152,7 @@ impl KernelEngine {
             ready: VecDeque::new(),
             holds: BTreeMap::new(),
             reports: BTreeMap::new(),
+            testimonies: BTreeMap::new(),
             confirmations: Confirmations::default(),
             served: Instant::ZERO,
             service,
@@ -150,6 +164,35 @@ impl KernelEngine {
     /// Round-trip time of the first handshake.
     pub fn rtt(&self) -> Duration {
         self.rtt
+    }
+
+    /// Has `hold` as one of its own, although its connection is another's: what the reflector says of it is reported.
+    pub(in crate::io) fn adopt(&mut self, hold: HoldId, experiment: Experiment) {
+        let rtt = self.rtt;
+        self.holds.insert(
+            hold,
+            Hold { experiment, link: None, rtt, tasks: Vec::new(), test: None, refresh: None, control: None },
+        );
+    }
+
+    /// The hello of a hold that is another's, and what its welcome is checked with.
+    pub(in crate::io) fn greet(&self, hold: HoldId) -> Result<(Frame, Transcript), EngineError> {
+        handshake::hello(&self.session, Role::Hold, hold.0, 0)
+    }
+
+    /// Whether this is the welcome to that hello.
+    pub(in crate::io) fn is_welcome(&self, frame: &Frame, said: &Transcript) -> bool {
+        matches!(frame, Frame::Welcome(welcome) if welcome.tag == self.session.key.tag(Purpose::Welcome, said))
+    }
+
+    /// A push has arrived on a hold that is another's, and was answered.
+    pub(in crate::io) fn pushed(&mut self, hold: HoldId, at: Instant) {
+        self.confirmations.pushed(hold, at, self.session.config.clock.now());
+    }
+
+    /// The socket of `hold`, once it is open.
+    pub(in crate::io) fn socket(&self, hold: HoldId) -> Option<SockRef<'_>> {
+        self.holds.get(&hold)?.link.as_ref().map(|link| SockRef::from(&link.stream))
     }
 
     /// How long the reflector lets a connection live; a plan must not need longer. `None` without a reflector.
@@ -176,6 +219,11 @@ impl KernelEngine {
     /// The reflector's last answer to [`Order::Report`] about `hold`.
     pub fn traffic(&self, hold: HoldId) -> Option<&Traffic> {
         self.reports.get(&hold)
+    }
+
+    /// The reflector's last answer to [`Order::Testify`] under this name.
+    pub fn testimony(&self, hold: HoldId) -> Option<&Testimony> {
+        self.testimonies.get(&hold)
     }
 
     fn test(&mut self, id: HoldId, speaker: FirstSpeaker, tries: Tries) {
@@ -248,6 +296,7 @@ impl Engine for KernelEngine {
             Action::Beat { hold, seq } => self.beat(hold, seq),
             Action::Test { hold, speaker, tries } => self.test(hold, speaker, tries),
             Action::Refresh { hold, kind } => self.refresh(hold, kind),
+            Action::Testify { hold } => self.order(hold, Order::Testify { of: None }),
             Action::Close { hold } => {
                 if self.holds.remove(&hold).is_some() {
                     // Ours may never hear of it from us: what is sent on a forgotten path is lost.
@@ -255,6 +304,7 @@ impl Engine for KernelEngine {
                 }
                 self.confirmations.forget(hold);
                 self.reports.remove(&hold);
+                self.testimonies.remove(&hold);
                 self.ready.retain(|seen| seen.hold != Some(hold));
             }
         }

@@ -4,12 +4,13 @@
 //! lost, the welcome comes again. So the reflector says when it has it, and an opening takes a round trip longer than
 //! it had to.
 
-use super::dial::dial;
+use super::dial::{DialError, dial_with};
 use super::event::Event;
 use super::handshake::handshake;
 use super::link::{self, Link};
 use super::plain;
 use super::session::Session;
+use super::sockets::ordinary;
 use crate::io::EngineError;
 use crate::io::framed::Inbox;
 use crate::io::sys;
@@ -31,9 +32,22 @@ async fn try_open(session: &Arc<Session>, hold: HoldId, experiment: Experiment) 
     let config = &session.config;
     let deadline = config.clock.now() + config.open_timeout;
     let began = config.clock.now();
-    let stream = dial(config.address, config.open_timeout)
-        .await
-        .map_err(|error| (error.describe(config.address), error.refused()))?;
+    let watcher = session.sockets.as_deref();
+    let socket = match watcher.and_then(|watcher| watcher.take(hold, experiment)) {
+        Some(socket) => Ok(socket),
+        None => ordinary(config.address),
+    };
+    let connecting = |socket: &socket2::Socket, local| {
+        if let Some(watcher) = watcher {
+            watcher.connecting(hold, socket, local);
+        }
+    };
+    let stream = socket.map_err(|error| DialError::Call("socket", error));
+    let stream = match stream {
+        Ok(socket) => dial_with(socket, config.address, config.open_timeout, connecting).await,
+        Err(error) => Err(error),
+    };
+    let stream = stream.map_err(|error| (error.describe(config.address), error.refused()))?;
     let connected = config.clock.now();
     // Not for service channels, which have to outlive a short cut of the route.
     sys::report_icmp(&stream);

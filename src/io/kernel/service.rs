@@ -260,7 +260,8 @@ impl Service {
             | Frame::Answered { .. }
             | Frame::Ended { .. }
             | Frame::Gone { .. }
-            | Frame::Report { .. } => {
+            | Frame::Report { .. }
+            | Frame::Testimony { .. } => {
                 self.seen += 1;
                 self.session.emit(Event::Service { at, frame });
             }

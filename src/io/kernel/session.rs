@@ -1,6 +1,7 @@
 //! What all tasks of an engine share.
 
 use super::event::Event;
+use super::sockets::Sockets;
 use crate::io::EngineError;
 use crate::io::clock::Clock;
 use crate::io::random::random;
@@ -39,17 +40,22 @@ pub(super) struct Session {
     pub(super) key: RunKey,
     /// How long after the handshake the service speaks of its own accord, if it does.
     pub(super) banner: Option<Duration>,
+    /// Who watches its connections.
+    pub(super) sockets: Option<Arc<dyn Sockets>>,
     events: UnboundedSender<Event>,
     /// Holds that wait for the reflector's word that they have settled.
     settling: Mutex<BTreeMap<HoldId, oneshot::Sender<()>>>,
 }
 
 impl Session {
-    pub(super) fn new(config: EngineConfig) -> Result<(Self, UnboundedReceiver<Event>), EngineError> {
+    pub(super) fn new(
+        config: EngineConfig,
+        sockets: Option<Arc<dyn Sockets>>,
+    ) -> Result<(Self, UnboundedReceiver<Event>), EngineError> {
         let token = Token(random().map_err(|source| no_randomness(&config, source))?);
         let (events, receiver) = unbounded_channel();
         let key = RunKey::derive(config.secret.as_deref(), &token);
-        let session = Self { key, token, config, banner: None, events, settling: Mutex::default() };
+        let session = Self { key, token, config, banner: None, sockets, events, settling: Mutex::default() };
         Ok((session, receiver))
     }
 

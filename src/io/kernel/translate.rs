@@ -93,6 +93,10 @@ impl KernelEngine {
                 self.reports.insert(HoldId(hold), traffic);
                 return None;
             }
+            Frame::Testimony { hold, word } => {
+                self.testimonies.insert(HoldId(hold), word);
+                (at, HoldId(hold), Fact::Testified(Box::new(word)))
+            }
             _ => return None,
         };
         self.holds.get(&hold)?;

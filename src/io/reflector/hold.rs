@@ -5,14 +5,17 @@
 use super::push;
 use super::run::Run;
 use super::shared::{Shared, Slot, count, lock};
+use super::witness::Ends;
 use crate::io::clock::Clock;
 use crate::io::ending::meaning;
 use crate::io::framed::{Inbox, heard, send_now};
 use crate::io::tcp_info::TcpInfo;
+use crate::model::testimony::SocketState;
 use crate::time::Instant;
 use crate::wire::frame::{Frame, FrameError, How, Order, Role, Traffic};
 use socket2::SockRef;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Waker};
@@ -60,6 +63,11 @@ struct State {
 impl Hold {
     pub(super) fn new(id: u32, role: Role, run: Arc<Run>, slot: Slot, stream: TcpStream) -> Arc<Self> {
         Arc::new(Self { id, opened: slot.shared().clock.now(), role, run, slot, stream, state: Mutex::default() })
+    }
+
+    /// Its ends, as this host sees them.
+    pub(super) fn ends(&self) -> Option<Ends> {
+        ends(&self.stream)
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -111,8 +119,21 @@ impl Hold {
         state.told |= how != How::Icmp;
         state.told_icmp |= how == How::Icmp;
         drop(state);
+        match how {
+            How::Reset | How::Closed => self.became(SocketState::Ended),
+            How::TimedOut => self.became(SocketState::TimedOut),
+            // It need not be the end.
+            How::Icmp => {}
+        }
         if !told {
             self.run.report(self.shared(), Frame::Ended { hold: self.id, how });
+        }
+    }
+
+    /// Lets the witness know what became of it.
+    fn became(&self, state: SocketState) {
+        if let Some(ends) = self.run.ends(self.id) {
+            self.shared().witness.ended(ends, state);
         }
     }
 
@@ -153,10 +174,12 @@ impl Hold {
                 }
             }
             Order::Close => {
+                self.became(SocketState::ClosedHere);
                 self.run.leave(self.id);
                 self.close();
             }
             Order::Reset => {
+                self.became(SocketState::ClosedHere);
                 self.run.leave(self.id);
                 let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
                 self.stop();
@@ -178,6 +201,8 @@ impl Hold {
             Order::Report => {
                 return Some(Frame::Report { hold: self.id, traffic: self.traffic() });
             }
+            // The service channel answers it.
+            Order::Testify { .. } => {}
         }
         None
     }
@@ -258,6 +283,12 @@ impl Hold {
         }
         true
     }
+}
+
+/// The ends of a connection, as this host sees them.
+pub(super) fn ends(stream: &TcpStream) -> Option<Ends> {
+    let canonical = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+    Some(Ends { client: canonical(stream.peer_addr().ok()?), server: canonical(stream.local_addr().ok()?) })
 }
 
 /// How long a hold stays open here after the other side's FIN, unless the client closes it: a proxy that closes one side

@@ -11,7 +11,7 @@
 //!
 //! - `listen`: sockets and accepting; `greet`: the first frames of a connection;
 //! - `run`: what belongs to one run, and what it has to be told; `service`: its service channel;
-//! - `hold`: one hold or control; `push`: the test of one;
+//! - `hold`: one hold or control; `push`: the test of one; `witness`: what this host saw of any;
 //! - `limits`: how much of everything.
 
 mod greet;
@@ -22,12 +22,14 @@ mod push;
 mod run;
 mod service;
 mod shared;
+mod witness;
 
 pub use limits::Limits;
 pub use listen::ServeError;
 pub use shared::ServeStats;
 
 use crate::io::clock::Clock;
+use crate::io::sys::packets::Packets;
 use shared::Shared;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -51,6 +53,8 @@ pub struct Reflector {
     listeners: Vec<TcpListener>,
     secret: Option<Vec<u8>>,
     limits: Limits,
+    /// To see what passes; opened first, for privileges may be dropped afterwards. None: this process may not.
+    packets: Option<Packets>,
 }
 
 /// How long a reflector that shuts down leaves to its clients before it closes their connections.
@@ -67,12 +71,14 @@ impl Reflector {
             listeners,
             secret: config.secret,
             limits: config.limits.within_files(crate::io::limits::raise_file_limit()),
+            packets: Packets::open().ok(),
         })
     }
 
     /// Serves on a socket that somebody else has bound, in a network namespace for example.
     pub fn from_listener(listener: TcpListener, secret: Option<Vec<u8>>, limits: Limits) -> Self {
-        Self { listeners: vec![listener], secret, limits: limits.within_files(crate::io::limits::raise_file_limit()) }
+        let limits = limits.within_files(crate::io::limits::raise_file_limit());
+        Self { listeners: vec![listener], secret, limits, packets: Packets::open().ok() }
     }
 
     /// Where it listens, with the ports that the kernel chose.
@@ -88,12 +94,14 @@ impl Reflector {
     /// Serves until `shutdown` is there; then takes nothing new, tells its clients, and closes everything within two
     /// seconds. A single-threaded runtime is enough for thousands of connections.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> ServeStats {
-        let shared = Shared::new(self.limits, self.secret, Clock::start());
+        let shared = Shared::new(self.limits, self.secret, self.packets, Clock::start());
         let mut tasks = JoinSet::new();
         for listener in self.listeners {
             tasks.spawn(listen::accept(Arc::clone(&shared), listener));
         }
         tasks.spawn(run::enforce_hold_limit(Arc::clone(&shared)));
+        let witness = Arc::clone(&shared);
+        tasks.spawn(async move { witness.witness.run().await });
         let guard = Guard(shared);
         shutdown.await;
         tasks.shutdown().await;

@@ -5,9 +5,11 @@
 
 use super::hold::Hold;
 use super::shared::{Shared, lock};
+use super::witness::Ends;
 use crate::wire::auth::{RunKey, Token};
 use crate::wire::frame::{Frame, Refusal};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -24,8 +26,8 @@ pub(super) struct Run {
 #[derive(Debug, Default)]
 struct State {
     holds: BTreeMap<u32, Arc<Hold>>,
-    /// Names that have been used: a hello that somebody recorded opens nothing a second time.
-    spent: BTreeSet<u32>,
+    /// Names that have been used, and for which connection: a hello that somebody recorded opens nothing a second time.
+    spent: BTreeMap<u32, Option<Ends>>,
     reports: VecDeque<Frame>,
     /// How many reports were made before the first of `reports`.
     forgotten: u32,
@@ -34,12 +36,14 @@ struct State {
     /// Which service channel is the valid one, counted from 1.
     service: u32,
     ended: bool,
+    /// The addresses of the client on whose behalf the witness counts: as it is seen here, and as it sees itself.
+    watched: [Option<IpAddr>; 2],
 }
 
 /// What one report costs while it waits.
 const REPORT: usize = size_of::<Frame>();
 /// What one spent name costs, with its share of the tree.
-const NAME: usize = 8;
+const NAME: usize = 8 + size_of::<Ends>();
 
 impl Run {
     pub(super) fn new(token: Token, key: RunKey) -> Self {
@@ -55,20 +59,39 @@ impl Run {
         if state.holds.len() >= shared.limits.per_run as usize {
             return Err(Refusal::RunFull);
         }
-        if state.spent.contains(&hold.id) {
+        if state.spent.contains_key(&hold.id) {
             return Err(Refusal::HoldTaken);
         }
         if !shared.queue(NAME) {
             shared.unqueue(NAME);
             return Err(Refusal::Full);
         }
-        state.spent.insert(hold.id);
+        state.spent.insert(hold.id, hold.ends());
         state.holds.insert(hold.id, Arc::clone(hold));
         Ok(())
     }
 
     pub(super) fn hold(&self, id: u32) -> Option<Arc<Hold>> {
         lock(&self.state).holds.get(&id).cloned()
+    }
+
+    /// The connection that has or had this name.
+    pub(super) fn ends(&self, id: u32) -> Option<Ends> {
+        lock(&self.state).spent.get(&id).copied().flatten()
+    }
+
+    /// Has the witness count what passes between this host and the run's client.
+    pub(super) fn watch(&self, shared: &Shared, client: IpAddr, own: Option<IpAddr>) {
+        let mut state = lock(&self.state);
+        if state.ended {
+            return;
+        }
+        for (known, address) in state.watched.iter_mut().zip([Some(client), own]) {
+            if let (None, Some(address)) = (&known, address) {
+                shared.witness.watch(address);
+                *known = Some(address);
+            }
+        }
     }
 
     pub(super) fn leave(&self, id: u32) -> Option<Arc<Hold>> {
@@ -164,7 +187,11 @@ impl Run {
         let freed = state.reports.len() * REPORT + state.spent.len() * NAME;
         state.reports.clear();
         state.spent.clear();
+        let watched = std::mem::take(&mut state.watched);
         drop(state);
+        for client in watched.into_iter().flatten() {
+            shared.witness.forget(client);
+        }
         shared.unqueue(freed);
         for hold in holds.into_values() {
             hold.close();

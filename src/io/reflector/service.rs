@@ -1,9 +1,11 @@
 //! The service channel of a run: commands come in, reports go out.
 
+use super::hold::ends;
 use super::run::Run;
 use super::shared::{Shared, Slot, count};
+use super::witness::Ends;
 use crate::io::framed::{Inbox, Outbox};
-use crate::wire::frame::Frame;
+use crate::wire::frame::{Frame, Order, Whose};
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
@@ -41,7 +43,14 @@ enum Over {
     Silence,
 }
 
-async fn serve(run: &Run, shared: &Shared, number: u32, stream: &TcpStream, mut inbox: Inbox, seen: u32) -> Over {
+async fn serve(
+    run: &Arc<Run>,
+    shared: &Arc<Shared>,
+    number: u32,
+    stream: &TcpStream,
+    mut inbox: Inbox,
+    seen: u32,
+) -> Over {
     run.confirmed(shared, seen);
     let mut next = run.first_report();
     let mut outbox = Outbox::default();
@@ -71,7 +80,7 @@ async fn serve(run: &Run, shared: &Shared, number: u32, stream: &TcpStream, mut 
             frame = tokio::time::timeout(shared.limits.run, inbox.next(stream)) => {
                 count(&shared.counters.bytes_in, std::mem::take(&mut inbox.read));
                 match frame {
-                    Ok(Ok(Some(frame))) => match handle(run, shared, number, frame) {
+                    Ok(Ok(Some(frame))) => match handle(run, shared, number, stream, frame) {
                         Ok(reply) => if let Some(reply) = reply { outbox.push(reply) },
                         Err(over) => return over,
                     },
@@ -89,7 +98,13 @@ async fn serve(run: &Run, shared: &Shared, number: u32, stream: &TcpStream, mut 
 }
 
 /// Takes in one frame of the client; what to answer, or why to stop.
-fn handle(run: &Run, shared: &Shared, number: u32, frame: Frame) -> Result<Option<Frame>, Over> {
+fn handle(
+    run: &Arc<Run>,
+    shared: &Arc<Shared>,
+    number: u32,
+    stream: &TcpStream,
+    frame: Frame,
+) -> Result<Option<Frame>, Over> {
     match frame {
         Frame::Beat { seq, seen } => {
             run.confirmed(shared, seen);
@@ -98,6 +113,10 @@ fn handle(run: &Run, shared: &Shared, number: u32, frame: Frame) -> Result<Optio
         Frame::Command { hold, order } => {
             if !run.commanded(number) {
                 return Err(Over::Channel);
+            }
+            if let Order::Testify { of } = order {
+                testify(run, shared, stream, hold, of);
+                return Ok(None);
             }
             let report = match run.hold(hold) {
                 Some(found) => found.obey(order),
@@ -110,4 +129,25 @@ fn handle(run: &Run, shared: &Shared, number: u32, frame: Frame) -> Result<Optio
         }
         _ => Err(Over::Run),
     }
+}
+
+/// Has the witness say what this host saw of a connection: one of the run's, or any between the two addresses of the
+/// service channel. Of other clients' connections nothing is said.
+fn testify(run: &Arc<Run>, shared: &Arc<Shared>, stream: &TcpStream, hold: u32, of: Option<Whose>) {
+    let Some(channel) = ends(stream) else { return run.report(shared, Frame::Gone { hold }) };
+    let own = of.map(|of| of.client.ip());
+    run.watch(shared, channel.client.ip(), own);
+    let asked = match of {
+        Some(of) => Some(Ends {
+            client: (channel.client.ip(), of.client.port()).into(),
+            server: (channel.server.ip(), of.server).into(),
+        }),
+        None => run.ends(hold),
+    };
+    let Some(ends) = asked else { return run.report(shared, Frame::Gone { hold }) };
+    let (run, shared) = (Arc::clone(run), Arc::clone(shared));
+    tokio::spawn(async move {
+        let word = shared.witness.word(ends, own).await;
+        run.report(&shared, Frame::Testimony { hold, word });
+    });
 }

@@ -2,7 +2,9 @@
 
 use super::limits::Limits;
 use super::run::Run;
+use super::witness::Witness;
 use crate::io::clock::Clock;
+use crate::io::sys::packets::Packets;
 use crate::time::{Duration, Instant};
 use crate::wire::auth::{RunKey, Token};
 use crate::wire::frame::Refusal;
@@ -69,6 +71,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) clock: Clock,
     pub(super) counters: Counters,
+    pub(super) witness: Witness,
     secret: Option<Vec<u8>>,
     runs: Mutex<BTreeMap<Token, Arc<Run>>>,
     greetings: Mutex<Greetings>,
@@ -79,11 +82,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits, secret: Option<Vec<u8>>, clock: Clock) -> Arc<Self> {
+    pub(super) fn new(limits: Limits, secret: Option<Vec<u8>>, packets: Option<Packets>, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             limits,
             clock,
             counters: Counters::default(),
+            witness: Witness::new(packets, clock),
             secret,
             runs: Mutex::default(),
             greetings: Mutex::default(),

@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code, reason = "two calls of libc; each says why it is sound")]
 
+pub(super) mod packets;
+
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 

@@ -3,13 +3,17 @@
 //! A ring rather than `recvmmsg`, for its size: an ordinary user's socket may queue no more than `net.core.rmem_max`
 //! (208 KiB on most hosts, some 300 small frames), while the ring is the program's own memory and holds
 //! [`SLOTS`] whatever their size. It also costs no system call a frame.
-#![allow(unsafe_code, reason = "packet sockets, mmap and ioctl have no safe wrapper; each use says why it is sound")]
+#![allow(unsafe_code, reason = "rings, mmap and ioctl have no safe wrapper; each use says why it is sound")]
 
 use std::io;
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use socket2::Type;
+
+use crate::io::raw::sys as raw;
 
 /// Frames that the ring holds: 80 ms of 50,000 a second.
 const SLOTS: usize = 4096;
@@ -45,22 +49,17 @@ impl PacketSocket {
     /// Opens a socket on `interface` of the calling thread's namespace. It hears everything that comes in there, for
     /// whatever hardware address, and nothing that goes out.
     pub(super) fn open(interface: &str) -> io::Result<Self> {
-        // SAFETY: a system call without pointers. Protocol 0: nothing is received before `bind`.
-        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the kernel has just given us this descriptor, and nobody else knows of it.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        set(&fd, libc::PACKET_IGNORE_OUTGOING, &1i32)?;
-        set(&fd, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V2 as i32))?;
+        // As it has no protocol, nothing is received before it is bound.
+        let fd = OwnedFd::from(raw::packet_socket(Type::RAW)?);
+        raw::ignore_outgoing(&fd)?;
+        raw::set(&fd, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V2 as i32))?;
         let request = libc::tpacket_req {
             tp_block_size: BLOCK as u32,
             tp_block_nr: (SLOTS * SLOT / BLOCK) as u32,
             tp_frame_size: SLOT as u32,
             tp_frame_nr: SLOTS as u32,
         };
-        set(&fd, libc::PACKET_RX_RING, &request)?;
+        raw::set(&fd, libc::PACKET_RX_RING, &request)?;
         // SAFETY: a new mapping at an address of the kernel's choice; it disturbs no other memory.
         let ring = unsafe {
             let access = libc::PROT_READ | libc::PROT_WRITE;
@@ -71,21 +70,8 @@ impl PacketSocket {
         }
         let ring = NonNull::new(ring.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         let socket = Self { fd, ring, next: 0 };
-        socket.bind(interface)?;
+        raw::bind(&socket.fd, raw::index(interface)?)?;
         Ok(socket)
-    }
-
-    fn bind(&self, interface: &str) -> io::Result<()> {
-        let index = rustix::net::netdevice::name_to_index(self.fd.as_fd(), interface)?;
-        // SAFETY: all of its fields are numbers, for which zeros are values.
-        let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
-        address.sll_family = libc::AF_PACKET as u16;
-        address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
-        address.sll_ifindex = index as i32;
-        let length = mem::size_of_val(&address) as libc::socklen_t;
-        // SAFETY: pointer and length are those of `address`, which lives until the call returns.
-        let done = unsafe { libc::bind(self.fd.as_raw_fd(), ptr::from_ref(&address).cast(), length) };
-        if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// Takes the next frame into `frame`, whatever was there.
@@ -116,14 +102,7 @@ impl PacketSocket {
 
     /// Frames that found the ring full since the last time this was asked.
     pub(super) fn overruns(&self) -> u32 {
-        let mut counted = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
-        let mut length = mem::size_of_val(&counted) as libc::socklen_t;
-        // SAFETY: pointer and length are those of `counted`, which lives until the call returns.
-        let done = unsafe {
-            let place = ptr::from_mut(&mut counted).cast();
-            libc::getsockopt(self.fd.as_raw_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS, place, &raw mut length)
-        };
-        if done < 0 { 0 } else { counted.tp_drops }
+        raw::dropped(&self.fd)
     }
 }
 
@@ -138,14 +117,6 @@ impl Drop for PacketSocket {
         // SAFETY: the mapping was made in `open` with this length, and nothing refers to it any more.
         unsafe { libc::munmap(self.ring.as_ptr().cast(), SLOTS * SLOT) };
     }
-}
-
-fn set<T>(fd: &OwnedFd, option: i32, value: &T) -> io::Result<()> {
-    let length = mem::size_of::<T>() as libc::socklen_t;
-    // SAFETY: pointer and length are those of `value`, which lives until the call returns.
-    let done =
-        unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_PACKET, option, ptr::from_ref(value).cast(), length) };
-    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Switches a feature of `interface`, in the calling thread's namespace, off by one of ethtool's commands

@@ -151,6 +151,7 @@ impl Kept {
             rtt: self.rtt,
             local_port: self.port.filter(|&port| port != 0),
             hop: None,
+            grounds: None,
         }
     }
 }

@@ -143,7 +143,7 @@ mod tests {
                 assert!(keeping.copies >= FEWEST);
             }
         }
-        assert_eq!(Keeping::plan(&request(512, 600), &PLAIN, 2).unwrap().connections(), 52);
+        assert_eq!(Keeping::plan(&request(512, 600), &PLAIN, 2).unwrap().connections(), 53);
         assert_eq!(Keeping::plan(&request(16, 600), &PLAIN, 2), None, "too few to say anything");
         assert_eq!(Keeping::plan(&Request { reflector: false, ..request(512, 600) }, &PLAIN, 2), None);
     }

@@ -3,7 +3,7 @@
 use super::hold::{Hold, Role, State};
 use super::{Phase, Planner};
 use crate::measure::evidence;
-use crate::model::{Action, Experiment, FirstSpeaker};
+use crate::model::{Experiment, FirstSpeaker};
 use crate::time::Duration;
 
 /// Connections still inside the bracket's lower end that are asked client first.
@@ -55,12 +55,11 @@ impl Planner {
     /// Everything else is closed first: the load is what is to be different.
     fn start_recheck(&mut self, n: u32, low: f64, high: f64) {
         for i in 0..self.holds.len() {
-            let id = self.holds[i].id;
             if self.holds[i].experiment == Experiment::Ladder
                 && matches!(self.holds[i].state, State::Silent | State::Opening)
             {
                 self.holds[i].state = State::Gone;
-                self.act(Action::Close { hold: id });
+                self.close(i);
             }
         }
         self.phase = Phase::Recheck;

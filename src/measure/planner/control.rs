@@ -91,7 +91,7 @@ impl Planner {
                 self.control_ages.push((answered - hold.silent_since).as_secs_f64());
             }
             hold.state = State::Gone;
-            self.act(Action::Close { hold: id });
+            self.close(id.0 as usize);
         }
         if self.phase != Phase::Reach && self.pulse.wants_control(now) {
             self.open_control(now);
@@ -317,9 +317,8 @@ impl Planner {
                 });
                 self.write(i);
             } else if hold.experiment == Experiment::Control && hold.state == State::Opening {
-                let id = hold.id;
                 hold.state = State::Gone;
-                self.act(Action::Close { hold: id });
+                self.close(i);
             }
         }
     }

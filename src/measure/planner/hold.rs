@@ -138,6 +138,7 @@ impl Hold {
             rtt: self.rtt,
             local_port: self.port.filter(|&p| p != 0),
             hop: None,
+            grounds: None,
         })
     }
 

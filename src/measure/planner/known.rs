@@ -13,8 +13,8 @@ impl Planner {
     /// What is known now.
     pub fn findings(&self) -> Findings {
         let kept = self.keeper.iter().flat_map(|keeper| keeper.records().iter().cloned());
-        let records: Vec<HoldRecord> =
-            self.compared.iter().cloned().chain(self.holds.iter().filter_map(Hold::record)).chain(kept).collect();
+        let ours = self.holds.iter().filter_map(Hold::record).map(|record| self.packets.recall(record));
+        let records: Vec<HoldRecord> = self.compared.iter().cloned().chain(ours).chain(kept).collect();
         judge::judge(&records, &self.context())
     }
 

@@ -13,6 +13,7 @@ mod hold;
 mod keeping;
 mod known;
 mod one_sided;
+mod packets;
 mod pulse;
 mod resolve;
 mod second;
@@ -105,6 +106,8 @@ pub struct Planner {
     news: u64,
     /// When a control connection ended last.
     control_end: Option<Instant>,
+    /// What an engine that sees packets has shown.
+    packets: packets::Packets,
     now: Instant,
 }
 
@@ -164,6 +167,7 @@ impl Planner {
             suspects: 0,
             news: 0,
             control_end: None,
+            packets: packets::Packets::default(),
             now: Instant::ZERO,
         };
         planner.open_control(Instant::ZERO);
@@ -326,7 +330,19 @@ impl Strategy for Planner {
     fn handle(&mut self, seen: &Observation) {
         self.now = self.now.max(seen.at);
         match (&seen.fact, seen.hold) {
+            // Packets only tell who ended what: nothing follows from one, and there are many. Kept ones are not asked that.
+            (Fact::Sighted(_) | Fact::Testified(_), Some(id)) if Keeper::owns(id) => return,
             (_, Some(id)) if Keeper::owns(id) => self.seen_kept(seen),
+            (Fact::Sighted(sighting), Some(id)) => return self.packets.see(id, sighting),
+            (Fact::Testified(word), Some(id)) => return self.packets.testify(id, word),
+            (Fact::Blind { error }, _) => {
+                return self.doubt_once(
+                    "packets-unseen",
+                    &format!("packets were not seen to the end ({error}): who ended what is told only up to then"),
+                    "run again; --engine kernel needs no packets",
+                );
+            }
+            (Fact::Elicited { situation, sighting }, _) => return self.packets.elicited(*situation, sighting),
             (Fact::Opened { silent_since, rtt, local_port }, Some(id)) => {
                 self.seen_opened(id, *silent_since, *rtt, *local_port);
             }

@@ -22,9 +22,10 @@ impl Planner {
         if hold.written {
             return;
         }
-        if let Some(record) = hold.record() {
+        if let Some(mut record) = hold.record() {
             hold.written = true;
-            let id = hold.id;
+            self.packets.pass(self.now);
+            self.packets.judge(&mut record);
             if self.phase != Phase::Finish {
                 self.count_close(i, &record);
             }
@@ -34,17 +35,23 @@ impl Planner {
                 // Our answer is still on its way: whether it arrives tells of the other direction.
                 self.closing.push_back((self.now + CONFIRMED_WITHIN, i));
             } else {
-                self.act(Action::Close { hold: id });
+                self.close(i);
             }
         }
+    }
+
+    /// Lets go of hold `i`.
+    pub(super) fn close(&mut self, i: usize) {
+        let hold = self.holds[i].id;
+        self.packets.closed(hold);
+        self.act(Action::Close { hold });
     }
 
     /// Closes what has been heard, once nothing more is expected of it.
     pub(super) fn close_heard(&mut self) {
         while self.closing.front().is_some_and(|&(at, _)| at <= self.now || self.phase == Phase::Finish) {
             if let Some((_, i)) = self.closing.pop_front() {
-                let hold = self.holds[i].id;
-                self.act(Action::Close { hold });
+                self.close(i);
             }
         }
     }
@@ -60,6 +67,15 @@ impl Planner {
             self.write(i);
         } else {
             self.settling.push_back((self.now + SETTLE, i));
+            self.ask_the_other_end(i);
+        }
+    }
+
+    /// Whoever sees packets can also use what the other end saw of an ending.
+    fn ask_the_other_end(&mut self, i: usize) {
+        let hold = self.holds[i].id;
+        if self.plan.request.reflector && self.packets.follow(hold) {
+            self.act(Action::Testify { hold });
         }
     }
 
@@ -97,9 +113,8 @@ impl Planner {
                 State::Testing(_) => self.void(i, cause),
                 State::Opening | State::Silent if planned && self.verdict.is_some() => self.void(i, cause),
                 State::Opening | State::Silent => {
-                    let id = hold.id;
                     self.holds[i].state = State::Gone;
-                    self.act(Action::Close { hold: id });
+                    self.close(i);
                 }
                 State::Judged(_) | State::Gone => {}
             }

@@ -70,6 +70,7 @@ impl PlainLadder {
             rtt: None,
             local_port: None,
             hop: None,
+            grounds: None,
         }));
     }
 }

@@ -130,6 +130,7 @@ fn line(seen: &Observation) -> String {
         Fact::Echo { seq, .. } => format!("echo {seq}"),
         Fact::ServiceLost { .. } => "service lost".to_owned(),
         Fact::Suspended { slept } => return format!("slept {:.0} s", slept.as_secs_f64()),
+        Fact::Sighted(_) | Fact::Testified(_) | Fact::Elicited { .. } | Fact::Blind { .. } => "a packet".to_owned(),
     };
     format!("{:.3} {what}", seen.at.as_secs_f64())
 }

@@ -18,6 +18,10 @@ impl Fields<'_> {
         Ok(u8::from_be_bytes(self.array()?))
     }
 
+    pub(super) fn u16(&mut self) -> Result<u16, FrameError> {
+        Ok(u16::from_be_bytes(self.array()?))
+    }
+
     pub(super) fn u32(&mut self) -> Result<u32, FrameError> {
         Ok(u32::from_be_bytes(self.array()?))
     }

@@ -14,11 +14,14 @@
 mod codec;
 mod fields;
 mod read;
+mod testimony;
 mod write;
 
 pub use codec::{FrameCodec, FrameError};
 
 use super::auth::{Nonce, Tag, Token};
+use crate::model::testimony::{SocketState, Testimony};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Stands in the first frame of either end.
@@ -37,12 +40,14 @@ pub const MAX_SPACING: Duration = Duration::from_mins(1);
 pub const MAX_AFTER: Duration = Duration::from_hours(24);
 
 /// Length on the wire of [`Frame::Pushed`], [`Frame::Answered`] and [`Frame::Ended`]; other words of one connection but
-/// [`Frame::Report`] are shorter.
+/// [`Frame::Report`] and [`Frame::Testimony`] are shorter.
 pub const EVENT_LEN: usize = 8;
 /// Length on the wire of [`Frame::Note`].
 pub const NOTE_LEN: usize = 3;
 /// Length on the wire of [`Frame::Report`].
 pub const REPORT_LEN: usize = 59;
+/// Length on the wire of [`Frame::Testimony`].
+pub const TESTIMONY_LEN: usize = 95;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +159,23 @@ pub enum Order {
     Report,
     /// Send a [`Frame::Note`] on it.
     Nudge,
+    /// Say what the reflector's host saw of the connection, on the wire and in its kernel: on a service channel only. The
+    /// first such order of a run has it begin to count.
+    Testify {
+        /// Which one, where it is not the connection of that name: any between the two addresses of the service channel.
+        /// The name then only labels the answer.
+        of: Option<Whose>,
+    },
+}
+
+/// A connection between the two addresses of a service channel, by its ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Whose {
+    /// The client's address, as the client sees itself, and its port, which is not 0. Where a NAT is on the way the
+    /// reflector sees another address: then a connection that it knows nothing of may have another port there too.
+    pub client: SocketAddr,
+    /// The reflector's port.
+    pub server: u16,
 }
 
 impl Order {
@@ -166,6 +188,7 @@ impl Order {
             Self::Report => REPORT_LEN,
             // The note, and the word of it.
             Self::Nudge => NOTE_LEN + EVENT_LEN,
+            Self::Testify { .. } => TESTIMONY_LEN,
             _ => EVENT_LEN,
         }
     }
@@ -313,6 +336,13 @@ pub enum Frame {
         /// What arrived and what was sent.
         traffic: Traffic,
     },
+    /// Reflector, on the service channel: the answer to [`Order::Testify`].
+    Testimony {
+        /// The name that the order gave.
+        hold: u32,
+        /// What its host saw.
+        word: Testimony,
+    },
     /// Reflector, on the service channel: the welcome of this hold has been acknowledged, nothing of its opening is sent
     /// any more.
     Settled {
@@ -348,7 +378,8 @@ mod kind {
     pub(super) const REPORT: u8 = 0x34;
     pub(super) const DRAINING: u8 = 0x35;
     pub(super) const SETTLED: u8 = 0x36;
-    pub(super) const NUDGED: u8 = 0x37;
+    pub(super) const TESTIMONY: u8 = 0x37;
+    pub(super) const NUDGED: u8 = 0x38;
 
     pub(super) const fn known(kind: u8) -> bool {
         matches!(kind, HELLO..=REFUSED | BEAT..=PONG | COMMAND..=BYE | PUSHED..=NUDGED)
@@ -368,3 +399,13 @@ const REFUSALS: [Refusal; 7] = [
 
 /// Codes of endings are places in this table.
 const HOWS: [How; 4] = [How::Reset, How::Closed, How::Icmp, How::TimedOut];
+
+/// Codes of sockets' states are places in this table.
+const SOCKETS: [SocketState; 6] = [
+    SocketState::Opening,
+    SocketState::Open,
+    SocketState::Ended,
+    SocketState::TimedOut,
+    SocketState::ClosedHere,
+    SocketState::Absent,
+];

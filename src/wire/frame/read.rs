@@ -3,9 +3,10 @@
 use super::fields::Fields;
 use super::{
     Frame, FrameError, HOWS, Hello, How, MAGIC, MAX_AFTER, MAX_PUSHES, MAX_SPACING, MIN_SPACING, Order, REFUSALS,
-    Refusal, Role, Traffic, VERSION, Welcome, kind,
+    Refusal, Role, Traffic, VERSION, Welcome, Whose, kind, testimony,
 };
 use crate::wire::auth::{Nonce, Tag, Token};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// Reads kind and body.
@@ -56,6 +57,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Frame, FrameError> {
         kind::GONE => Frame::Gone { hold: fields.u32()? },
         kind::REPORT => Frame::Report { hold: fields.u32()?, traffic: traffic(&mut fields)? },
         kind::NUDGED => Frame::Nudged { hold: fields.u32()? },
+        kind::TESTIMONY => Frame::Testimony { hold: fields.u32()?, word: testimony::read(&mut fields)? },
         kind::SETTLED => Frame::Settled { hold: fields.u32()? },
         kind::DRAINING => Frame::Draining,
         other => return Err(FrameError::Kind(other)),
@@ -85,7 +87,12 @@ fn command(length: usize, fields: &mut Fields<'_>) -> Result<Frame, FrameError> 
         4 => Order::StopReading,
         5 => Order::Resume,
         6 => Order::Report,
-        7 => Order::Nudge,
+        8 => Order::Nudge,
+        7 => {
+            let address = Ipv6Addr::from(fields.array()?).to_canonical();
+            let (client, server) = (SocketAddr::new(address, fields.u16()?), fields.u16()?);
+            Order::Testify { of: (client.port() > 0).then_some(Whose { client, server }) }
+        }
         code => return Err(field("an order", code)),
     };
     let length = 2 + length;

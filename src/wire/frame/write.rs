@@ -1,8 +1,9 @@
 //! From a frame to its bytes, without the length in front and the padding behind.
 
 use super::fields::put_duration;
-use super::{Frame, HOWS, MAGIC, Order, REFUSALS, VERSION, kind};
+use super::{Frame, HOWS, MAGIC, Order, REFUSALS, VERSION, kind, testimony};
 use bytes::{BufMut, BytesMut};
+use std::net::{IpAddr, Ipv6Addr};
 
 fn first(kind: u8, to: &mut BytesMut) {
     to.put_u8(kind);
@@ -84,6 +85,10 @@ pub(super) fn put(frame: Frame, to: &mut BytesMut) {
             }
         }
         Frame::Nudged { hold } => put_event(kind::NUDGED, hold, to),
+        Frame::Testimony { hold, word } => {
+            put_event(kind::TESTIMONY, hold, to);
+            testimony::put(&word, to);
+        }
         Frame::Settled { hold } => put_event(kind::SETTLED, hold, to),
         Frame::Draining => to.put_u8(kind::DRAINING),
     }
@@ -122,6 +127,17 @@ fn put_command(hold: u32, order: Order, to: &mut BytesMut) {
         Order::StopReading => to.put_u8(4),
         Order::Resume => to.put_u8(5),
         Order::Report => to.put_u8(6),
-        Order::Nudge => to.put_u8(7),
+        Order::Nudge => to.put_u8(8),
+        Order::Testify { of } => {
+            to.put_u8(7);
+            let address = match of.map(|of| of.client.ip()) {
+                Some(IpAddr::V4(v4)) => v4.to_ipv6_mapped(),
+                Some(IpAddr::V6(v6)) => v6,
+                None => Ipv6Addr::UNSPECIFIED,
+            };
+            to.put_slice(&address.octets());
+            to.put_u16(of.map_or(0, |of| of.client.port()));
+            to.put_u16(of.map_or(0, |of| of.server));
+        }
     }
 }

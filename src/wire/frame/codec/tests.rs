@@ -1,10 +1,12 @@
 use super::*;
+use crate::model::testimony::{Counters, Testimony};
 use crate::wire::auth::{Nonce, Tag, Token};
 use crate::wire::frame::{
     EVENT_LEN, HOWS, Hello, MAX_AFTER, MAX_PUSHES, MAX_SPACING, MIN_SPACING, Order, REFUSALS, REPORT_LEN, Role,
-    Traffic, Welcome,
+    SOCKETS, TESTIMONY_LEN, Traffic, Welcome, Whose,
 };
 use proptest::prelude::*;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 fn encoded(frame: Frame) -> BytesMut {
@@ -25,9 +27,50 @@ fn order() -> impl Strategy<Value = Order> {
         Just(Order::Resume),
         Just(Order::Report),
         Just(Order::Nudge),
+        (any::<IpAddr>(), 1_u16.., any::<u16>()).prop_map(|(client, port, server)| {
+            let client = SocketAddr::new(client.to_canonical(), port);
+            Order::Testify { of: Some(Whose { client, server }) }
+        }),
+        Just(Order::Testify { of: None }),
         (micros(Duration::ZERO, MAX_AFTER), 1..=MAX_PUSHES, micros(MIN_SPACING, MAX_SPACING))
             .prop_map(|(after, count, spacing)| Order::Push { after, count, spacing }),
     ]
+}
+
+fn testimony() -> impl Strategy<Value = Testimony> {
+    let count = || prop::option::of(any::<u32>());
+    let time = || prop::option::of(any::<u32>().prop_map(|micros| Duration::from_micros(micros.into())));
+    let counts = prop::array::uniform8(count());
+    let counters = prop::array::uniform8(count());
+    let state = prop::option::of(prop::sample::select(&SOCKETS[..]));
+    (counts, counters, any::<Option<(u8, u8)>>(), (time(), time()), state, any::<Option<bool>>()).prop_map(
+        |(counts, counters, reset_ttl, (silence, watched), socket, listening)| Testimony {
+            watched,
+            remembers: None,
+            arrived: counts[0],
+            syns: counts[1],
+            resets_sent: counts[2],
+            fins_sent: counts[3],
+            resets_received: counts[4],
+            sent: counts[5],
+            rebound: counts[6],
+            untranslated: counts[7],
+            reset_ttl,
+            silence,
+            socket,
+            listening,
+            counters: Counters {
+                abort_on_close: counters[0],
+                abort_on_data: counters[1],
+                abort_on_timeout: counters[2],
+                listen_overflows: counters[3],
+                listen_drops: counters[4],
+                embryonic_resets: counters[5],
+                old_timestamps: counters[6],
+                resets_sent: counters[7],
+            },
+        },
+    )
 }
 
 fn frame() -> impl Strategy<Value = Frame> {
@@ -82,6 +125,7 @@ fn frame() -> impl Strategy<Value = Frame> {
                 last_ack_ms: n[8],
             },
         }),
+        (any::<u32>(), testimony()).prop_map(|(hold, word)| Frame::Testimony { hold, word }),
         Just(Frame::Draining),
     ]
 }
@@ -160,6 +204,8 @@ fn a_hello_is_longer_than_everything_that_it_entitles_to() {
 fn the_lengths_of_reports_are_what_the_credit_is_counted_with() {
     let traffic = Traffic::default();
     assert_eq!(encoded(Frame::Report { hold: 1, traffic }).len(), REPORT_LEN);
+    let word = Testimony::default();
+    assert_eq!(encoded(Frame::Testimony { hold: 1, word }).len(), TESTIMONY_LEN);
     assert_eq!(encoded(Frame::Pushed { hold: 1, nth: 0 }).len(), EVENT_LEN);
     assert_eq!(encoded(Frame::Answered { hold: 1, nth: 0 }).len(), EVENT_LEN);
     assert_eq!(encoded(Frame::Ended { hold: 1, how: HOWS[0] }).len(), EVENT_LEN);

@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../../tests/captures/drive.rs"]
+mod drive;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| drive::tcp(bytes));

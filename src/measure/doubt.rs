@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::estimate::Estimate;
 use super::findings::{Doubt, SpeakerFindings, Step};
-use crate::model::{Cause, Experiment, FirstSpeaker, HoldRecord, Outcome};
+use crate::model::{Cause, Class, Experiment, FirstSpeaker, HoldRecord, Outcome};
 use crate::time::Duration;
 
 /// A path that loses more than this needs a remark.
@@ -47,7 +47,9 @@ pub(super) fn of_estimate(
             "send application data as the heartbeat; a reflector tells the two apart",
         );
     }
-    if matches!(main.cause, Cause::IdleClose | Cause::IdleReset) {
+    // The packets themselves may have shown that it was no peer.
+    let on_the_way = main.told.as_ref().is_some_and(|told| told.grounds.cause.class() == Class::Path);
+    if matches!(main.cause, Cause::IdleClose | Cause::IdleReset) && !on_the_way {
         say(
             "peer-timeout-hides-the-path",
             "an idle timeout announced by the peer, or by a proxy before it, ended the connections: a longer timeout of \

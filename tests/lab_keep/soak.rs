@@ -14,7 +14,7 @@ use crate::carried::{Carried, Schedule, carry};
 use crate::support::talk;
 
 /// How many expiries are soaked.
-const EXPIRIES: f64 = 10.0;
+pub(crate) const EXPIRIES: f64 = 10.0;
 /// Too late: this part of the expiry.
 const TOO_LATE: f64 = 1.1;
 const RECOMMENDED: usize = 8;
@@ -175,7 +175,7 @@ impl Soak<'_> {
             ),
             {
                 let interval = TOO_LATE * self.high;
-                let too_late = (0..self.late).map(|_| spoken(interval, long, &mut random)).collect();
+                let too_late = (0..self.late).map(|_| spoken(interval, long - interval, &mut random)).collect();
                 (every(interval), None, too_late)
             },
         ];

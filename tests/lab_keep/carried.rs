@@ -9,9 +9,11 @@ use idlescope::io::clock::Clock;
 use idlescope::time::Instant;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-/// A push that takes longer was lost, and at best repeated: a lab's round trip takes less than a millisecond, and the
-/// kernel repeats after 200.
+/// A push that takes longer was lost, whatever comes later: a lab's round trip takes less than a millisecond.
 const IN_TIME: Duration = Duration::from_secs(1);
+/// What arrives sooner is not a repetition: the kernel repeats nothing within `TCP_RTO_MIN` (include/net/tcp.h), not even
+/// with tail loss probes while a single segment is out (`tcp_schedule_loss_probe` in net/ipv4/tcp_output.c).
+const NOT_REPEATED: Duration = Duration::from_millis(200);
 const PUSH: &str = "push ";
 
 /// Who speaks when, counted from the start.
@@ -105,9 +107,11 @@ pub(crate) async fn carry(clock: Clock, ends: (TcpStream, TcpStream), schedule: 
             break Some((clock.now().since(start), how));
         }
     };
-    // What came only after the client had spoken again was not brought by the path: the client has mended it.
-    let mended = |sent: Instant, arrived: Instant| beats.0.iter().any(|(beat, _)| sent < *beat && *beat < arrived);
     let late = |sent: Instant, arrived: Instant| arrived.since(sent) > IN_TIME;
+    // What was repeated after the client had spoken again was not brought by the path: the client has mended it.
+    let mended = |sent: Instant, arrived: Instant| {
+        arrived.since(sent) >= NOT_REPEATED && beats.0.iter().any(|(beat, _)| sent < *beat && *beat < arrived)
+    };
     let took = |(sent, arrived): &(Instant, Option<Instant>)| Some((*arrived)?.since(*sent));
     Carried {
         pushes: pushes.0.len(),

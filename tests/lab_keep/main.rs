@@ -24,7 +24,7 @@ use soak::Soak;
 const AT_A_TIME: usize = 32;
 const LIMIT: Duration = Duration::from_secs(90);
 /// The path on which proxies are used with what was emitted for them: one on which their TCP keepalives count.
-const DEPLOYED: &str = "nat,timeout=5s";
+const DEPLOYED: &str = "nat,timeout=4s";
 /// The kinds that ordinary sockets can send, in the order of the signs below.
 const KINDS: [&str; 4] = ["tcp-keepalive", "data", "data-client", "data-server"];
 
@@ -108,39 +108,39 @@ fn check(boxes: &str, timeout: f64, max: &str, expected: &str) {
 }
 
 fn the_kernels_nat_is_refreshed_by_everything() {
-    check(DEPLOYED, 5.0, "12s", "++++");
+    check(DEPLOYED, 4.0, "10s", "++++");
 }
 
 fn haproxy_counts_data_alone() {
-    check("haproxy,timeout=5s", 5.0, "12s", "-+++");
+    check("haproxy,timeout=4.5s", 4.5, "10s", "-+++");
 }
 
 fn a_box_that_counts_data_alone() {
-    check("data-only,timeout=5s", 5.0, "12s", "-+++");
+    check("data-only,timeout=4.5s", 4.5, "10s", "-+++");
 }
 
 fn a_box_that_counts_outbound_alone() {
-    check("outbound-only,timeout=5s", 5.0, "12s", "++++");
+    check("outbound-only,timeout=4.5s", 4.5, "10s", "++++");
 }
 
 fn a_box_that_counts_inbound_alone() {
-    check("inbound-only,timeout=5s", 5.0, "12s", "++++");
+    check("inbound-only,timeout=4.5s", 4.5, "10s", "++++");
 }
 
 fn a_box_that_eats_zero_byte_keepalives() {
-    check("eats-zero-byte,timeout=5s", 5.0, "12s", "-+++");
+    check("eats-zero-byte,timeout=4.5s", 4.5, "10s", "-+++");
 }
 
 fn a_box_that_eats_one_byte_keepalives() {
-    check("eats-one-byte,timeout=5s", 5.0, "12s", "++++");
+    check("eats-one-byte,timeout=4.5s", 4.5, "10s", "++++");
 }
 
 fn a_proxy_that_closes_one_side_only() {
-    check("half-closing-balancer,timeout=5s,side=client", 5.0, "12s", "-+++");
+    check("half-closing-balancer,timeout=4.5s,side=client", 4.5, "10s", "-+++");
 }
 
 fn a_mixture_is_kept_for_its_shorter_step() {
-    check("mixture,first=4s,second=20s,share=0.5", 20.0, "24s", "++++");
+    check("mixture,first=3.5s,second=17.5s,share=0.5", 17.5, "21s", "++++");
 }
 
 fn a_maximum_age_is_not_prevented_by_anything() {

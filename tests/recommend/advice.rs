@@ -132,6 +132,16 @@ fn what_was_proven_is_never_exceeded_and_what_failed_is_halved() {
 }
 
 #[test]
+fn what_was_proven_is_recommended_to_the_tenth_although_a_summary_has_no_round_trip() {
+    for (low, heartbeat) in [(4.973, 3.8), (4.987, 3.8), (4.988, 3.8), (60.013, 52.0), (299.1, 265.0)] {
+        let recorded = Some(proven(heartbeat, Some(true)));
+        let summary = PathEvidence { rtt: None, recorded, ..path(low, Some(low * 1.01)) };
+        let settings = settings(&[summary]);
+        assert_eq!((settings.heartbeat, settings.verified), (s(heartbeat), Some(true)));
+    }
+}
+
+#[test]
 fn a_night_without_an_answer_is_left_out_and_counted() {
     let lost =
         PathEvidence { speakers: Vec::new(), no_answer: Some("the run ended unreachable".into()), ..path(0.0, None) };

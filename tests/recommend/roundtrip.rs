@@ -87,6 +87,11 @@ fn check(key: &Key, read: Duration, settings: &Settings) {
         Role::IdleTimeout => {
             assert!(read >= settings.server_idle_timeout && read > heartbeat.mul_f64(1.5), "{name}: {read:?}");
         }
+        Role::SilentFor => {
+            // the keepalive of the same settings keeps a silent connection
+            assert!(read >= settings.server_idle_timeout, "{name}: {read:?}");
+            assert!(settings.keepalive.is_none() || read >= Duration::from_secs(86_400), "{name}: {read:?}");
+        }
         Role::PermittedPing => assert!(read <= heartbeat.mul_f64(0.5), "{name}: {read:?} of {heartbeat:?}"),
     }
 }
@@ -180,6 +185,23 @@ fn what_was_measured_as_ineffective_is_withheld_with_the_reason() {
                 assert!(keepalives > 0, "{}: {}", target.name, withheld.why);
                 assert!(withheld.why.contains("measured as ineffective"), "{}", withheld.why);
             }
+        }
+    }
+}
+
+#[test]
+fn a_proxy_waits_for_silent_clients_only_where_its_own_keepalives_keep_them() {
+    for effect in [Effect::Effective, Effect::Untested, Effect::Ineffective] {
+        let effects = Effects { tcp_keepalive: effect, data: Effect::Effective };
+        let advices = advise(&[PathEvidence { effects, ..path(299.1, Some(300.9)) }], Wish::default());
+        let for_heartbeats = advices[0].settings.as_ref().unwrap().server_idle_timeout.as_secs();
+        let kept = effect != Effect::Ineffective;
+        let long = if kept { 86_400 } else { for_heartbeats };
+        for (target, key) in [("haproxy", "timeout tunnel"), ("nginx-stream", "proxy_timeout")] {
+            let recipe = recipes::render(recipes::find(target).unwrap()[0], &advices).unwrap();
+            let text: String = recipe.files.iter().map(|file| file.text.as_str()).collect();
+            assert!(text.contains(&format!("{key} {long}s")), "{effect:?}: {text}");
+            assert_eq!(text.contains("so_keepalive=") || text.contains("clitcpka"), kept, "{text}");
         }
     }
 }

@@ -66,6 +66,8 @@ pub(crate) struct Probed {
     pub(crate) summary: Vec<Row>,
     /// The rows of its holds file.
     pub(crate) holds: Vec<Row>,
+    /// The summary file itself, as long as this lives.
+    pub(crate) summary_file: PathBuf,
     folder: TempDir,
 }
 
@@ -104,7 +106,7 @@ impl Probing {
     pub(crate) fn finish(self, limit: Duration) -> Probed {
         let done = self.running.finish(limit);
         let (summary, holds) = (rows(&self.summary), rows(&holds_file(&self.folder)));
-        Probed { done, summary, holds, folder: self.folder }
+        Probed { done, summary, holds, summary_file: self.summary, folder: self.folder }
     }
 }
 
@@ -149,6 +151,11 @@ impl Probed {
         let of_speaker: Vec<&Row> = self.summary.iter().filter(|row| row.get("first_speaker") == speaker).collect();
         let [row] = of_speaker[..] else { panic!("one row about {speaker} first: {of_speaker:?}\n{}", self.told()) };
         row
+    }
+
+    /// Every row of the summary about this first speaker: several of a mixture.
+    pub(crate) fn found_all(&self, speaker: &str) -> Vec<&Row> {
+        self.summary.iter().filter(|row| row.get("first_speaker") == speaker).collect()
     }
 
     /// The first row of the summary about this first speaker: of a mixture, its shortest step.

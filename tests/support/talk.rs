@@ -39,6 +39,27 @@ pub(crate) fn dial(lab: &Lab, address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Connects from the client through a proxy at `address` to a service that listens behind it: the client's end and the
+/// service's, over which both have spoken.
+pub(crate) fn dial_through(lab: &Lab, address: SocketAddr, service: &TcpListener) -> (TcpStream, TcpStream) {
+    let client = dial(lab, address).unwrap();
+    say(&client, b"hello");
+    loop {
+        let (mut end, _) = service.accept().unwrap();
+        end.set_nodelay(true).unwrap();
+        end.set_read_timeout(Some(SOON)).unwrap();
+        let mut heard = [0; 5];
+        // Somebody else has tried whether the proxy listens, and closed.
+        if end.read_exact(&mut heard).is_err() {
+            continue;
+        }
+        assert_eq!(&heard, b"hello");
+        say(&end, b"welcome");
+        hears(&client, b"welcome");
+        return (client, end);
+    }
+}
+
 /// How a connection to the echo server ended, as seen there.
 #[derive(Debug)]
 pub(crate) struct EchoEnd {

@@ -115,13 +115,13 @@ impl PathEvidence {
             }
         };
         match self.recorded {
-            Some(Recorded { heartbeat, verified: Some(true), .. }) => computed.min(heartbeat),
             // tried, and connections died: half of it, for nobody knows how much of it would have been enough
             Some(Recorded { heartbeat, verified: Some(false), .. }) => {
                 computed.min(heartbeat::round_down(heartbeat / 2))
             }
-            // the run knew the round trip when it computed its own
-            Some(Recorded { heartbeat, verified: None, .. })
+            // the run knew the round trip when it computed its own; from the room that it left, rounded down already, a
+            // tenth less would come out
+            Some(Recorded { heartbeat, .. })
                 if self.rtt.is_none()
                     && wish.leaves_the_usual_room()
                     && found.confidence >= CONFIDENT
@@ -129,6 +129,7 @@ impl PathEvidence {
             {
                 heartbeat
             }
+            Some(Recorded { heartbeat, verified: Some(true), .. }) => computed.min(heartbeat),
             _ => computed,
         }
     }

@@ -104,6 +104,10 @@ fn of_file(file: &'static File, settings: &Settings) -> Result<RecipeFile, Strin
     Ok(RecipeFile { file, text, values, warning })
 }
 
+/// How long a connection is kept on which nobody speaks, and which TCP keepalives keep alive: as long as anybody may want
+/// to push on it. What is dead is ended by the keepalives.
+const A_DAY: Duration = Duration::from_secs(86_400);
+
 /// Which way a number may be changed without harm.
 enum Safe {
     /// It refreshes: sooner is safe.
@@ -184,6 +188,10 @@ fn safe(role: Role, settings: &Settings) -> Result<Safe, String> {
             settings.noticed_after.max(settings.server_idle_timeout).max(heartbeat * (settings.tolerated + 1).max(2)),
         ),
         Role::IdleTimeout => Safe::Up(settings.server_idle_timeout),
+        Role::SilentFor if keepalive.is_err() || settings.effects.tcp_keepalive == Effect::Ineffective => {
+            Safe::Up(settings.server_idle_timeout)
+        }
+        Role::SilentFor => Safe::Up(settings.server_idle_timeout.max(A_DAY)),
         Role::PermittedPing => Safe::Down(heartbeat / 2),
     })
 }

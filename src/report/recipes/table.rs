@@ -137,6 +137,9 @@ pub enum Role {
     GiveUpAfter,
     /// After how much silence a server or a box may close or forget.
     IdleTimeout,
+    /// The same for connections that a proxy keeps alive itself, with TCP keepalives: those reset no timer of its own, and
+    /// they end what is dead.
+    SilentFor,
     /// The shortest interval between pings that a server must permit.
     PermittedPing,
 }

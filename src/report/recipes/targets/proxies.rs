@@ -8,6 +8,11 @@ const fn idle(name: &'static str) -> Key {
     Key::seconds(name, Role::IdleTimeout)
 }
 
+/// Seconds that a proxy must wait for who never speaks, where it sends TCP keepalives itself.
+const fn silent(name: &'static str) -> Key {
+    Key::seconds(name, Role::SilentFor)
+}
+
 pub(super) const TARGETS: &[Target] = &[
     Target {
         name: "haproxy",
@@ -16,15 +21,17 @@ pub(super) const TARGETS: &[Target] = &[
         family: Family::Proxies,
         carrier: Carrier::Tcp,
         source: "https://docs.haproxy.org/2.6/configuration.html#4.2-clitcpka-idle",
-        note: "TCP keepalives of clients do not reset HAProxy's own timeouts: data does. The timeouts are the smallest that \
-               outlast the heartbeats; longer ones may stay.",
+        note: "TCP keepalives do not reset HAProxy's own timeouts, not even its own: data does. The timeouts are the smallest \
+               that outlast the heartbeats of clients; longer ones may stay. Only timeout tunnel, which takes the place of \
+               the others in TCP mode and for WebSockets, is a day where HAProxy's keepalives keep a silent connection, for \
+               they end a dead one.",
         whole: false,
         files: &[
             File {
                 name: "haproxy.cfg, in the section defaults: how long it waits",
                 comment: "#",
                 sends: Sends::Nothing,
-                keys: &[idle("timeout client"), idle("timeout server"), idle("timeout tunnel")],
+                keys: &[idle("timeout client"), idle("timeout server"), silent("timeout tunnel")],
                 text: "
     timeout client <0>s
     timeout server <1>s
@@ -63,7 +70,9 @@ pub(super) const TARGETS: &[Target] = &[
         family: Family::Proxies,
         carrier: Carrier::Tcp,
         source: "https://nginx.org/en/docs/http/ngx_http_core_module.html#listen",
-        note: "TCP keepalives of clients do not reset nginx's own timeouts: data does. Longer timeouts may stay.",
+        note: "TCP keepalives do not reset nginx's own timeouts: data does. Longer timeouts may stay. A WebSocket on which \
+               nobody speaks lives for proxy_read_timeout: where its client sends no heartbeats, make that as long as it is \
+               to live, in a location of its own.",
         whole: false,
         files: &[
             File {
@@ -103,14 +112,16 @@ grpc_read_timeout <3>s;
         family: Family::Proxies,
         carrier: Carrier::Tcp,
         source: "https://nginx.org/en/docs/stream/ngx_stream_proxy_module.html#proxy_timeout",
-        note: "TCP keepalives of clients do not reset proxy_timeout: data does. Longer timeouts may stay.",
+        note: "TCP keepalives do not reset proxy_timeout, not even nginx's own: data does. It is the smallest that outlasts \
+               the heartbeats of clients, and a day where nginx's keepalives keep a silent connection, for they end a dead \
+               one.",
         whole: false,
         files: &[
             File {
                 name: "nginx.conf, in stream or its server: how long it waits",
                 comment: "#",
                 sends: Sends::Nothing,
-                keys: &[idle("proxy_timeout")],
+                keys: &[silent("proxy_timeout")],
                 text: "proxy_timeout <0>s;",
             },
             File {

@@ -1,5 +1,6 @@
 //! What keeps a path alive, on real packets: `idlescope probe` against `idlescope serve` with each kind of box between them,
-//! every cell of the refresh matrix that ordinary sockets can fill, and the proof of the heartbeat.
+//! every cell of the refresh matrix, and the proof of the heartbeat. Two probes look at each box at once: one with ordinary
+//! sockets, and one that crafts what those cannot send.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -8,15 +9,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use idlescope::lab::{Lab, LabSpec};
+use serde_json::Value;
 use support::harness::{Job, Named};
-use support::probing::{Probed, probe, reflector};
+use support::probing::{Probed, Probing, reflector};
 use support::programs::serve;
 
 /// Each test waits nearly all of its time, and each has a lab of its own.
 const AT_A_TIME: usize = 8;
 const LIMIT: Duration = Duration::from_secs(90);
-/// The kinds that ordinary sockets can send, in the order of the signs below.
-const KINDS: [&str; 4] = ["tcp-keepalive", "data", "data-client", "data-server"];
+/// The kinds in the order of the signs below: those that ordinary sockets can send, and all of them.
+const PLAIN: [&str; 4] = ["tcp-keepalive", "data", "data-client", "data-server"];
+const ALL: [&str; 6] = ["tcp-keepalive", "tcp-keepalive-1b", "ack", "data", "data-client", "data-server"];
 
 fn main() -> ExitCode {
     let tests = support::tests![
@@ -36,91 +39,124 @@ fn main() -> ExitCode {
     support::harness::run_jobs(jobs, &[], AT_A_TIME)
 }
 
-/// What was found of each kind: `+`, `-` or `?`.
-fn signs(document: &serde_json::Value) -> String {
-    let cells = document["refreshes"].as_array().cloned().unwrap_or_default();
-    let sign = |kind: &str| {
-        let cell = cells.iter().find(|cell| cell["refresh"] == kind);
-        match cell.map(|cell| (cell["pushes"].as_str(), cell["answers"].as_str())) {
-            Some((Some("effective"), Some("effective"))) => '+',
-            Some((Some("untested"), _) | (_, Some("untested"))) | None => '?',
-            Some(_) => '-',
-        }
-    };
-    KINDS.map(sign).into_iter().collect()
+/// What was found: `+`, `-` or `?`.
+fn sign(cell: Option<&Value>) -> char {
+    match cell.map(|cell| (cell["pushes"].as_str(), cell["answers"].as_str())) {
+        Some((Some("effective"), Some("effective"))) => '+',
+        Some((Some("untested"), _) | (_, Some("untested"))) | None => '?',
+        Some(_) => '-',
+    }
 }
 
-fn keep(boxes: &str, max: &str) -> (Probed, serde_json::Value) {
+/// What a probe has found.
+struct Found {
+    engine: &'static str,
+    probed: Probed,
+    document: Value,
+}
+
+impl Found {
+    /// Of each kind; with raw sockets, after a space, of a keepalive with a byte that dies one hop before the target.
+    fn signs(&self) -> String {
+        let cells = self.document["refreshes"].as_array().cloned().unwrap_or_default();
+        let of = |kind: &str, limited: bool| {
+            sign(cells.iter().find(|cell| cell["refresh"] == kind && cell["hop"].is_null() != limited))
+        };
+        if self.engine == "kernel" {
+            return PLAIN.map(|kind| of(kind, false)).into_iter().collect();
+        }
+        let all: String = ALL.map(|kind| of(kind, false)).into_iter().collect();
+        format!("{all} {}", of("tcp-keepalive-1b", true))
+    }
+
+    fn shows(&self, boxes: &str, expected: &str) {
+        let Self { engine, probed, document } = self;
+        assert_eq!(self.signs(), expected, "{boxes}, {engine}: {:#}\n{}", document["refreshes"], probed.told());
+    }
+}
+
+/// Two probes at once through one lab, that of the raw engine last.
+fn keep(boxes: &str, max: &str) -> [Found; 2] {
     let lab = Lab::build(&LabSpec::through([boxes]).unwrap()).unwrap();
     let _server = serve(&lab, &[]);
     let target = reflector(&lab);
-    let arguments = [&target, "--min", "1s", "--max", max, "--connections", "256", "--no-recheck", "--json"];
-    let probed = probe(&lab, &arguments, LIMIT);
-    probed.exits(0);
-    let document = serde_json::from_str(&probed.done.stdout).unwrap_or_else(|e| panic!("{e}\n{}", probed.told()));
-    (probed, document)
+    let probing = ["kernel", "raw"].map(|engine| {
+        let arguments = [&target, "--min", "1s", "--max", max, "--connections", "256", "--no-recheck", "--json"];
+        (engine, Probing::start(&lab, &[&arguments[..], &["--engine", engine]].concat()))
+    });
+    probing.map(|(engine, probing)| {
+        let probed = probing.finish(LIMIT);
+        probed.exits(0);
+        let document = serde_json::from_str(&probed.done.stdout).unwrap_or_else(|e| panic!("{e}\n{}", probed.told()));
+        Found { engine, probed, document }
+    })
 }
 
-/// The matrix is `expected`, and the heartbeat was proven on data in time.
-fn check(boxes: &str, timeout: f64, max: &str, expected: &str) {
-    let (probed, document) = keep(boxes, max);
-    assert_eq!(signs(&document), expected, "{boxes}: {:#}\n{}", document["refreshes"], probed.told());
-    let row = probed.found_first("server");
-    assert_eq!((row.get("verified"), row.get("refresh")), ("yes", "data"), "{boxes}: {row:?}\n{}", probed.told());
-    let keepalive = if expected.starts_with('+') { "effective" } else { "ineffective" };
-    assert_eq!(row.get("tcp_keepalive"), keepalive, "{row:?}");
-    let heartbeat = row.number("heartbeat_s").unwrap();
-    let proofs: Vec<_> = probed.holds.iter().filter(|row| row.get("experiment") == "verify").collect();
-    assert!(proofs.len() >= 2, "{}", probed.told());
-    for proof in proofs {
-        assert_eq!(proof.get("outcome"), "alive", "{proof:?}\n{}", probed.told());
-        assert!(proof.number("interval_s").unwrap() >= heartbeat, "{proof:?} against {heartbeat}");
-        assert!(proof.number("hold_s").unwrap() > timeout, "{proof:?}");
+/// The matrices are `plain` and `raw`, and the heartbeat was proven on data in time.
+fn check(boxes: &str, timeout: f64, max: &str, plain: &str, raw: &str) {
+    for (found, expected) in keep(boxes, max).iter().zip([plain, raw]) {
+        found.shows(boxes, expected);
+        let Found { probed, .. } = found;
+        let row = probed.found_first("server");
+        assert_eq!((row.get("verified"), row.get("refresh")), ("yes", "data"), "{boxes}: {row:?}\n{}", probed.told());
+        let keepalive = if expected.starts_with('+') { "effective" } else { "ineffective" };
+        assert_eq!(row.get("tcp_keepalive"), keepalive, "{row:?}");
+        let heartbeat = row.number("heartbeat_s").unwrap();
+        let proofs: Vec<_> = probed.holds.iter().filter(|row| row.get("experiment") == "verify").collect();
+        assert!(proofs.len() >= 2, "{}", probed.told());
+        for proof in proofs {
+            assert_eq!(proof.get("outcome"), "alive", "{proof:?}\n{}", probed.told());
+            assert!(proof.number("interval_s").unwrap() >= heartbeat, "{proof:?} against {heartbeat}");
+            assert!(proof.number("hold_s").unwrap() > timeout, "{proof:?}");
+        }
+        let took = probed.done.took.as_secs_f64();
+        assert!(took <= 2.2 * timeout + 15.0, "{boxes}: {took} s\n{}", probed.told());
     }
-    let took = probed.done.took.as_secs_f64();
-    assert!(took <= 2.2 * timeout + 15.0, "{boxes}: {took} s\n{}", probed.told());
 }
 
 fn the_kernels_nat_is_refreshed_by_everything() {
-    check("nat,timeout=5s", 5.0, "12s", "++++");
+    check("nat,timeout=5s", 5.0, "12s", "++++", "++++++ +");
 }
 
 fn haproxy_counts_data_alone() {
-    check("haproxy,timeout=5s", 5.0, "12s", "-+++");
+    // It ends the connection itself, one hop from here: nothing dies before it.
+    check("haproxy,timeout=5s", 5.0, "12s", "-+++", "---+++ ?");
 }
 
 fn a_box_that_counts_data_alone() {
-    check("data-only,timeout=5s", 5.0, "12s", "-+++");
+    check("data-only,timeout=5s", 5.0, "12s", "-+++", "---+++ -");
 }
 
 fn a_box_that_counts_outbound_alone() {
-    check("outbound-only,timeout=5s", 5.0, "12s", "++++");
+    check("outbound-only,timeout=5s", 5.0, "12s", "++++", "++++++ +");
 }
 
 fn a_box_that_counts_inbound_alone() {
-    check("inbound-only,timeout=5s", 5.0, "12s", "++++");
+    check("inbound-only,timeout=5s", 5.0, "12s", "++++", "++-+++ -");
 }
 
 fn a_box_that_eats_zero_byte_keepalives() {
-    check("eats-zero-byte,timeout=5s", 5.0, "12s", "-+++");
+    check("eats-zero-byte,timeout=5s", 5.0, "12s", "-+++", "-+++++ +");
 }
 
 fn a_box_that_eats_one_byte_keepalives() {
-    check("eats-one-byte,timeout=5s", 5.0, "12s", "++++");
+    check("eats-one-byte,timeout=5s", 5.0, "12s", "++++", "+-++++ -");
 }
 
 fn a_proxy_that_closes_one_side_only() {
-    check("half-closing-balancer,timeout=5s,side=client", 5.0, "12s", "-+++");
+    check("half-closing-balancer,timeout=5s,side=client", 5.0, "12s", "-+++", "---+++ -");
 }
 
 fn a_mixture_is_kept_for_its_shorter_step() {
-    check("mixture,first=4s,second=20s,share=0.5", 20.0, "24s", "++++");
+    check("mixture,first=4s,second=20s,share=0.5", 20.0, "24s", "++++", "++++++ +");
 }
 
 fn a_maximum_age_is_not_prevented_by_anything() {
-    let (probed, document) = keep("maximum-age,age=6s", "12s");
-    assert_eq!(signs(&document), "----", "{:#}\n{}", document["refreshes"], probed.told());
-    let row = probed.found_first("server");
-    assert_eq!((row.get("cause"), row.get("heartbeat_s"), row.get("verified")), ("maximum-age", "", ""), "{row:?}");
-    assert!(probed.holds.iter().all(|row| row.get("experiment") != "verify"), "{}", probed.told());
+    for (found, expected) in keep("maximum-age,age=6s", "12s").iter().zip(["----", "------ -"]) {
+        found.shows("maximum age", expected);
+        let probed = &found.probed;
+        let row = probed.found_first("server");
+        assert_eq!((row.get("cause"), row.get("heartbeat_s"), row.get("verified")), ("maximum-age", "", ""), "{row:?}");
+        assert!(probed.holds.iter().all(|row| row.get("experiment") != "verify"), "{}", probed.told());
+    }
 }

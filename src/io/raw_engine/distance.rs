@@ -68,15 +68,25 @@ impl Search {
         !self.scouts.iter().any(|scout| scout.answered)
     }
 
-    /// The largest TTL that does not reach the target.
+    /// The smallest TTL that reaches the target.
     pub(super) fn found(&self) -> Option<u8> {
         let nearest = self.scouts.iter().filter(|scout| scout.answered).map(|scout| scout.ttl).min()?;
-        let short = nearest.checked_sub(1)?;
-        self.scouts.iter().find(|scout| scout.ttl == short && scout.asked.is_some()).map(|scout| scout.ttl)
+        let short = |scout: &Scout| scout.ttl + 1 == nearest && scout.asked.is_some();
+        (nearest == 1 || self.scouts.iter().any(short)).then_some(nearest)
     }
 }
 
 impl RawEngine {
+    /// How many hops away the target is: the smallest TTL that reaches it, where that is known.
+    pub fn distance(&self) -> Option<u8> {
+        self.distance
+    }
+
+    /// The TTL that reaches every hop but the target; there is none where the target is a neighbour.
+    pub(super) fn reach(&self) -> Option<u8> {
+        self.distance?.checked_sub(1).filter(|ttl| *ttl > 0)
+    }
+
     /// Every scout asks.
     pub(super) fn ask_scouts(&mut self, search: &mut Search, craft: fn(&Line) -> Craft) {
         self.look();

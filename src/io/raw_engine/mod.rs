@@ -60,7 +60,7 @@ pub struct RawEngine {
     asking: VecDeque<Question>,
     /// Refreshes that are to be sent, or answered.
     refreshing: BTreeMap<HoldId, Refreshing>,
-    /// The largest TTL that does not reach the target, where that is known.
+    /// The smallest TTL that reaches the target, where that is known.
     distance: Option<u8>,
     /// Packets to and from the target on none of the holds, while calibration wants them.
     others: Option<Vec<Sighting>>,

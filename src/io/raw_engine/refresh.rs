@@ -43,7 +43,7 @@ pub(super) struct Refreshing {
 enum Stage {
     /// To be sent at the one instant; of no use any more at the other.
     Due(Instant, Instant),
-    /// It has left at that instant; an answer acknowledges this number.
+    /// It was sent at that instant, or a little later; an answer acknowledges this number.
     Left(Instant, u32),
     /// Data of a hold without a kernel.
     Said,
@@ -59,10 +59,10 @@ impl RawEngine {
         let bare = matches!(kind, Refresh::TcpKeepalive | Refresh::TcpKeepalive1b | Refresh::Ack);
         let plain = kind == Refresh::TcpKeepalive && !owned && !limited;
         let now = self.clock.now();
-        match (bare, self.distance) {
+        match (bare, self.reach()) {
             (true, None) if limited => self.refreshed(hold, now, kind, Refreshed::Unsupported, None),
-            (true, distance) if !plain => {
-                let limit = distance.filter(|_| limited);
+            (true, reach) if !plain => {
+                let limit = reach.filter(|_| limited);
                 let stage = Stage::Due(now, now + PATIENCE);
                 self.refreshing.insert(hold, Refreshing { kind, limit, stage });
                 self.send_refreshes(now);
@@ -99,12 +99,14 @@ impl RawEngine {
         let Some(Refreshing { kind, limit, stage: Stage::Due(_, until) }) = self.refreshing.remove(&hold) else {
             return;
         };
+        // On a short path the answer is here before the call that sends returns.
+        let began = self.clock.now();
         match self.craft(hold, kind, limit) {
-            Ok(Some((at, number))) => {
+            Ok(Some(number)) => {
                 if kind != Refresh::Ack {
-                    self.refreshing.insert(hold, Refreshing { kind, limit, stage: Stage::Left(at, number) });
+                    self.refreshing.insert(hold, Refreshing { kind, limit, stage: Stage::Left(began, number) });
                 }
-                self.refreshed(hold, at, kind, Refreshed::Left, limit);
+                self.refreshed(hold, began, kind, Refreshed::Left, limit);
             }
             Err(error) if wait(&error).is_some() => {
                 let due = now + wait(&error).unwrap_or(AGAIN);
@@ -118,8 +120,8 @@ impl RawEngine {
         }
     }
 
-    /// Crafts and sends it; when it left, and which number an answer acknowledges. `None`: the connection has not been seen.
-    fn craft(&mut self, hold: HoldId, kind: Refresh, limit: Option<u8>) -> Result<Option<(Instant, u32)>, RawError> {
+    /// Crafts and sends it, and says which number an answer acknowledges. `None`: the connection has not been seen.
+    fn craft(&mut self, hold: HoldId, kind: Refresh, limit: Option<u8>) -> Result<Option<u32>, RawError> {
         let crafted = |line: &Line| {
             let craft = match kind {
                 Refresh::Ack => Craft::ack(line),
@@ -136,14 +138,14 @@ impl RawEngine {
                 number = line.next;
                 crafted(line)
             })?;
-            return Ok(sent.map(|at| (at, number)));
+            return Ok(sent.map(|_| number));
         }
         if self.sniffer.is_none() {
             return Ok(None);
         }
         let local = self.watcher.local_of(hold);
         let Some(line) = local.and_then(|local| self.lines.between(local, plain(self.target))) else { return Ok(None) };
-        self.injector.send(&crafted(line)).map(|at| Some((at, line.next)))
+        self.injector.send(&crafted(line)).map(|_| Some(line.next))
     }
 
     /// A segment of the target's, or in its name: perhaps the answer.
@@ -151,7 +153,7 @@ impl RawEngine {
         let Some(refreshing) = self.refreshing.get(&hold) else { return };
         let Stage::Left(left, number) = refreshing.stage else { return };
         let bare = segment.flags == Flags::ACK && segment.space() == 0;
-        if !bare || segment.acknowledgement != number || at < left {
+        if !bare || segment.acknowledgement != number {
             return;
         }
         let Some(Refreshing { kind, limit, .. }) = self.refreshing.remove(&hold) else { return };
@@ -161,7 +163,7 @@ impl RawEngine {
             return self.refreshed(hold, at, kind, Refreshed::Unsupported, limit);
         }
         if at.since(left) <= LATE {
-            self.refreshed(hold, at, kind, Refreshed::Answered, None);
+            self.refreshed(hold, at.max(left), kind, Refreshed::Answered, None);
         }
     }
 

@@ -108,7 +108,7 @@ fn check(boxes: &str, timeout: f64, max: &str, plain: &str, raw: &str) {
         for proof in proofs {
             assert_eq!(proof.get("outcome"), "alive", "{proof:?}\n{}", probed.told());
             assert!(proof.number("interval_s").unwrap() >= heartbeat, "{proof:?} against {heartbeat}");
-            assert!(proof.number("hold_s").unwrap() > timeout, "{proof:?}");
+            assert!(proof.number("hold_s").unwrap() > timeout, "{proof:?}\n{}", probed.told());
         }
         let took = probed.done.took.as_secs_f64();
         assert!(took <= 2.2 * timeout + 15.0, "{boxes}: {took} s\n{}", probed.told());

@@ -36,7 +36,7 @@ pub(super) fn lines(cells: &[Cell], style: Style) -> Vec<String> {
 
 fn told(cell: &Cell) -> String {
     let name = match cell.hop {
-        Some(hop) => format!("{} that die at hop {hop}, before the target", name(cell.kind)),
+        Some(hop) => format!("{} that reach hop {hop} only", name(cell.kind)),
         None => name(cell.kind).to_owned(),
     };
     match (cell.pushes, cell.answers, cell.interval) {

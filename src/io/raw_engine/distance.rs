@@ -99,3 +99,41 @@ impl RawEngine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found where packets arrive with `ttl` and the scouts whose TTL is at least `distance` are answered; all have
+    /// asked but that with the TTL `mute`.
+    fn found(ttl: u8, distance: u8, mute: u8) -> Option<u8> {
+        let mut search = Search::new((1..).map(HoldId).take(SCOUTS as usize), ttl);
+        for scout in &mut search.scouts {
+            scout.asked = Some(7).filter(|_| scout.ttl != mute);
+            scout.answered = scout.asked.is_some() && scout.ttl >= distance;
+        }
+        search.found()
+    }
+
+    #[test]
+    fn the_distance_is_that_of_the_way_back_or_a_hop_beside_it() {
+        // 3 routers on the way back of a Linux host, of a Windows host, of a router.
+        for ttl in [61, 125, 252] {
+            assert_eq!([4, 5].map(|distance| found(ttl, distance, 0)), [Some(4), Some(5)]);
+            assert_eq!(found(ttl, 3, 0), None, "it may be nearer still");
+            assert_eq!(found(ttl, 6, 0), None, "it is further away than anybody asked");
+        }
+    }
+
+    #[test]
+    fn a_neighbour_answers_whatever_is_sent() {
+        assert_eq!(found(64, 1, 0), Some(1));
+        assert_eq!(found(64, 2, 0), Some(2));
+    }
+
+    #[test]
+    fn who_has_not_asked_has_not_been_left_unanswered() {
+        assert_eq!(found(61, 4, 3), None);
+        assert_eq!(found(0, 1, 0), None, "nothing is known of the way back");
+    }
+}

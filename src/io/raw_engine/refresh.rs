@@ -52,24 +52,23 @@ enum Stage {
 impl RawEngine {
     /// Sends one refresh, or says that it cannot.
     pub(super) fn refresh(&mut self, hold: HoldId, kind: Refresh, limited: bool) {
-        if !self.holds.contains_key(&hold) {
+        if !self.holds.contains_key(&hold) || kind == Refresh::None {
             return;
         }
         let owned = self.is_owned(hold);
         let bare = matches!(kind, Refresh::TcpKeepalive | Refresh::TcpKeepalive1b | Refresh::Ack);
-        let plain = kind == Refresh::TcpKeepalive && !owned && !limited;
+        let limit = self.reach().filter(|_| limited);
         let now = self.clock.now();
-        match (bare, self.reach()) {
-            (true, None) if limited => self.refreshed(hold, now, kind, Refreshed::Unsupported, None),
-            (true, reach) if !plain => {
-                let limit = reach.filter(|_| limited);
-                let stage = Stage::Due(now, now + PATIENCE);
-                self.refreshing.insert(hold, Refreshing { kind, limit, stage });
-                self.send_refreshes(now);
-            }
-            (false, _) if limited => self.refreshed(hold, now, kind, Refreshed::Unsupported, None),
-            (false, _) if owned => self.say_owned(hold, kind, now),
-            _ => self.kernel.perform(Action::Refresh { hold, kind, limited }),
+        if limited && !(bare && limit.is_some()) {
+            self.refreshed(hold, now, kind, Refreshed::Unsupported, None);
+        } else if bare && (limited || owned || kind != Refresh::TcpKeepalive) {
+            let stage = Stage::Due(now, now + PATIENCE);
+            self.refreshing.insert(hold, Refreshing { kind, limit, stage });
+            self.send_refreshes(now);
+        } else if owned {
+            self.say_owned(hold, kind, now);
+        } else {
+            self.kernel.perform(Action::Refresh { hold, kind, limited });
         }
     }
 
@@ -209,12 +208,17 @@ impl RawEngine {
 fn wait(error: &RawError) -> Option<Duration> {
     match error {
         RawError::TooFast { wait } => Some((*wait).max(Duration::from_millis(1))),
-        RawError::Call { source, .. } => match (source.kind(), source.raw_os_error()) {
-            (ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable | ErrorKind::NetworkDown, _)
-            | (ErrorKind::WouldBlock | ErrorKind::OutOfMemory, _)
-            | (_, Some(libc::ENOBUFS)) => Some(AGAIN),
-            _ => None,
-        },
+        RawError::Call { source, .. } => {
+            let kinds = [
+                ErrorKind::NetworkUnreachable,
+                ErrorKind::HostUnreachable,
+                ErrorKind::NetworkDown,
+                ErrorKind::WouldBlock,
+                ErrorKind::OutOfMemory,
+            ];
+            let full = source.raw_os_error() == Some(libc::ENOBUFS);
+            (full || kinds.contains(&source.kind())).then_some(AGAIN)
+        }
         _ => None,
     }
 }

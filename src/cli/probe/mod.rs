@@ -42,11 +42,11 @@ pub fn run(args: &ProbeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
                  leave --send out"
             )));
         }
-        let [plan, crafting] = [EngineKind::Kernel, EngineKind::Raw].map(|kind| {
+        let plan = |kind| {
             let plan = args.request.plan(&profile, target, kind)?;
             Ok::<_, Failure>(Plan { wish: args.wish.into(), ..plan })
-        });
-        let (plan, crafting) = (plan?, crafting?);
+        };
+        let (plan, crafting) = (plan(EngineKind::Kernel)?, plan(EngineKind::Raw)?);
         io::ensure_file_limit(plan.cost().connections).map_err(|e| session::engine_failure(&e))?;
         let earlier = args.resume.as_deref().map(|file| Earlier::of(file, target)).transpose()?;
         work.push(Work { target: target.clone(), plan, crafting, earlier });

@@ -1,6 +1,6 @@
 //! One connection that is kept alive, from opening to verdict.
 
-use super::plan::Doubling;
+use super::plan::Series;
 use crate::model::{Cause, Experiment, FirstSpeaker, HoldId, HoldRecord, Outcome, Refresh};
 use crate::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use crate::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Purpose {
     /// Does this kind work at all?
-    Grows(Doubling),
-    /// To be refreshed once, at this age; what comes of it is decided when T is known.
-    Early(Duration),
-    /// Proves the recommended interval: `left` refreshes are to come, the first at `first`.
+    Grows(Series),
+    /// What comes of it is decided when T is known.
+    Early(Series),
+    /// Proves the recommended interval.
     Proves,
 }
 
@@ -68,6 +68,8 @@ pub(super) struct Kept {
     pub(super) port: Option<u16>,
     /// When each refresh left; repeats of one that was not answered are not counted.
     pub(super) sent: Vec<Instant>,
+    /// How many of them came before the first that is part of a proof.
+    pub(super) before: usize,
     /// When anything left last, repeats included.
     pub(super) touched: Option<Instant>,
     pub(super) answered: bool,
@@ -98,6 +100,7 @@ impl Kept {
             rtt: None,
             port: None,
             sent: Vec::new(),
+            before: 0,
             touched: None,
             answered: false,
             repeats: 0,
@@ -116,6 +119,10 @@ impl Kept {
         if self.purpose == Purpose::Proves { Experiment::Verify } else { Experiment::Refresh }
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        self.state == State::Over
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.state == State::Open
     }
@@ -123,6 +130,11 @@ impl Kept {
     /// When it was alive for certain: the last refresh, or the opening.
     pub(super) fn last(&self) -> Instant {
         self.sent.last().copied().unwrap_or(self.since)
+    }
+
+    /// When it was so before that.
+    pub(super) fn last_but_one(&self) -> Instant {
+        self.sent.iter().rev().nth(1).copied().unwrap_or(self.since)
     }
 
     /// The longest time between two refreshes, up to `at`.

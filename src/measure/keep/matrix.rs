@@ -29,6 +29,11 @@ impl Cell {
     pub fn both(&self) -> Effect {
         weaker(self.pushes, self.answers)
     }
+
+    /// Whether one of the two directions is not known.
+    pub(super) fn is_open(&self) -> bool {
+        [self.pushes, self.answers].contains(&Effect::Untested)
+    }
 }
 
 /// What fails in one of two cases cannot be relied upon, and neither can what nobody tried.
@@ -36,32 +41,55 @@ pub fn weaker(a: Effect, b: Effect) -> Effect {
     [Effect::Ineffective, Effect::Untested].into_iter().find(|e| a == *e || b == *e).unwrap_or(Effect::Effective)
 }
 
+/// What a refreshed connection is measured against.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::measure) struct Bounds {
+    /// The shortest silence that may not be survived.
+    onset: Duration,
+    /// The age at which everything is forgotten that is not refreshed: past the last of several expiries, and its sweep.
+    last: Duration,
+    /// Where some connections never expired, living ones prove nothing.
+    pub(super) endless: bool,
+    /// Several expiries.
+    mixed: bool,
+}
+
+impl Bounds {
+    /// Those of `found`; `None` where nothing expired.
+    pub(in crate::measure) fn of(found: &SpeakerFindings) -> Option<Self> {
+        let onset = found.steps.iter().map(|step| step.low).min()?;
+        let last = found.steps.iter().filter_map(|step| step.high).max()?;
+        let mixed = found.steps.len() > 1;
+        let endless = mixed && found.steps.iter().any(|step| step.high.is_none());
+        Some(Self { onset, last: last + found.sweep.unwrap_or_default(), endless, mixed })
+    }
+
+    /// The age beyond which nothing lives that is not refreshed.
+    pub(in crate::measure) fn last(&self) -> Duration {
+        self.last
+    }
+}
+
 /// The row of every kind of which there are holds, from those that were refreshed for longer than the expiry of `found` at
 /// intervals within it. A server's push must have come through at the end: a client's own packet may have revived what
 /// was forgotten.
 pub fn matrix(records: &[HoldRecord], found: &SpeakerFindings) -> Vec<Cell> {
+    let bounds = Bounds::of(found);
     let kinds = Refresh::ALL.iter().copied().filter(|kind| *kind != Refresh::None);
     // What went all the way first.
     let hops = |kind: Refresh| -> BTreeSet<Option<u8>> {
         records.iter().filter(|r| is_refreshed(r) && r.refresh == kind).map(|r| r.hop).collect()
     };
-    kinds.flat_map(|kind| hops(kind).into_iter().map(move |hop| cell(kind, hop, records, found))).collect()
+    kinds.flat_map(|kind| hops(kind).into_iter().map(move |hop| cell(kind, hop, records, bounds))).collect()
 }
 
 fn is_refreshed(record: &HoldRecord) -> bool {
     matches!(record.experiment, Experiment::Refresh | Experiment::Verify)
 }
 
-fn cell(kind: Refresh, hop: Option<u8>, records: &[HoldRecord], found: &SpeakerFindings) -> Cell {
+pub(super) fn cell(kind: Refresh, hop: Option<u8>, records: &[HoldRecord], bounds: Option<Bounds>) -> Cell {
     let untested = Cell { kind, hop, pushes: Effect::Untested, answers: Effect::Untested, interval: None };
-    let onset = found.steps.iter().map(|step| step.low).min();
-    // past the last of several expiries, so that every box on the path would have forgotten
-    let Some((onset, last)) = onset.zip(found.steps.iter().filter_map(|step| step.high).max()) else {
-        return untested;
-    };
-    let last = last + found.sweep.unwrap_or_default();
-    // Where some connections never expired, living ones prove nothing.
-    let endless = found.steps.len() > 1 && found.steps.iter().any(|step| step.high.is_none());
+    let Some(Bounds { onset, last, endless, mixed }) = bounds else { return untested };
     let tried = records.iter().filter(|r| {
         is_refreshed(r)
             && r.refresh == kind
@@ -84,7 +112,6 @@ fn cell(kind: Refresh, hop: Option<u8>, records: &[HoldRecord], found: &SpeakerF
         }
     }
     // Of a mixture one that died is enough to doubt the others: they may have met the boxes that remember longer.
-    let mixed = found.steps.len() > 1;
     let effect = |kept, forgotten| match effect(kept, forgotten) {
         Effect::Effective if mixed && forgotten > 0 => Effect::Untested,
         other => other,

@@ -5,7 +5,7 @@
 //! and decides rows. What the rows mean is read by [`matrix`]; [`plan`] says which connections there are.
 //!
 //! Rules for a verdict: a connection proves a kind only if it is older than T, if no silence of it reached T, and if none of
-//! its refreshes left after T (a packet of the client may revive what was forgotten). A dead verdict needs what a dead
+//! its refreshes left after T (a packet of the client may revive what was forgotten, unless client first was seen not to). A dead verdict needs what a dead
 //! verdict of the ladder needs: repeated pushes, each with company that got through. What an outage or the end of the server
 //! touched says nothing.
 
@@ -17,7 +17,7 @@ mod proof;
 mod send;
 mod trial;
 
-pub(super) use matrix::is_kept;
+pub(super) use matrix::{Bounds, is_kept};
 pub use matrix::{Cell, matrix, weaker};
 pub use plan::{ALL, Keeping, LIMITED, PLAIN};
 
@@ -64,6 +64,8 @@ pub(super) struct Known {
     pub(super) last: Duration,
     /// A second step is still looked for.
     pub(super) more: bool,
+    /// What refreshed connections are measured against.
+    pub(super) bounds: Option<Bounds>,
     /// The heartbeat that follows, unless none does.
     pub(super) heartbeat: Option<Duration>,
 }
@@ -85,6 +87,10 @@ pub(super) struct Keeper {
     still: bool,
     /// What the engine cannot send; whether with a limited TTL.
     unsupported: Vec<(Refresh, bool)>,
+    /// Whether a packet of the client revives what was forgotten, once that is known.
+    revives: Option<bool>,
+    /// Kinds whose row was looked at again when the expiry was known.
+    asked_again: Vec<(Refresh, bool)>,
     now: Instant,
     next_id: u32,
     out: VecDeque<Output>,
@@ -105,6 +111,8 @@ impl Keeper {
             proof: Proof::default(),
             still: false,
             unsupported: Vec::new(),
+            asked_again: Vec::new(),
+            revives: None,
             now: Instant::ZERO,
             next_id: FIRST,
             out: VecDeque::new(),
@@ -124,19 +132,22 @@ impl Keeper {
         self.death = None;
         self.still = false;
         self.proof = Proof::default();
+        self.asked_again.clear();
+        self.revives = None;
         let mut at = base;
         for copy in 0..self.keeping.copies {
-            for (kind, limited) in self.keeping.tried() {
+            for (kind, limited) in self.keeping.beside.clone() {
                 if !self.unsupported.contains(&(kind, limited)) {
-                    let series = plan::Doubling::from(self.min, copy, self.keeping.copies);
+                    let series = plan::Series::growing(self.min, copy, self.keeping.copies);
                     let i = self.add(kind, Purpose::Grows(series), copy, at);
                     self.holds[i].limited = limited;
                     at += self.gap;
                 }
             }
         }
-        for (copy, age) in self.keeping.early.clone().into_iter().enumerate() {
-            self.add(Refresh::Data, Purpose::Early(age), copy as u32, at);
+        for copy in 0..self.keeping.early {
+            let series = plan::Series::early(self.min, copy, self.keeping.early);
+            self.add(Refresh::Data, Purpose::Early(series), copy, at);
             at += self.gap;
         }
     }
@@ -287,6 +298,7 @@ impl Keeper {
             }
         }
         self.go_on_with_proof(env);
+        self.ask_what_is_open(env);
     }
 
     /// When to be called again.

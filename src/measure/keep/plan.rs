@@ -1,14 +1,16 @@
 //! Which connections are kept alive beside a ladder, and how.
 //!
-//! Two kinds of connections answer two questions. **Growing** ones ask whether a kind of refresh works at all: they are
-//! refreshed at ages that double, so that whatever the expiry T is, each was refreshed often enough to outlive it, and
-//! was silent for most of T at least once. Their copies stand at different phases of the doubling, for one that was
-//! refreshed between T and the moment at which T is known proves nothing (a client's packet may have revived it).
+//! **Growing** connections ask whether a kind of refresh works at all: they are refreshed at ages that double, so that
+//! whatever the expiry T is, each was refreshed often enough to outlive it, and was silent for most of T at least once.
+//! Their copies stand at different phases of the doubling, for one that was refreshed between T and the moment at which T
+//! is known proves nothing (a client's packet may have revived it). What they leave open is asked again when T is known, by
+//! a few connections that are refreshed until shortly before T: they are done before the proof is.
 //!
-//! **Early** ones shorten the proof of the recommended interval H, which nobody knows before T: each is refreshed once, at
-//! an age of its own. When T is known, those whose refresh is less than H ago need only go on at exactly H: the refresh
-//! that has been is the first that was necessary, and the second follows while others would still be opening. With ages
-//! on a grid of 1.25, several are in place for every T, and the last push comes at about 0.2 T + 2 H.
+//! **Early** connections shorten the proof of the recommended interval H, which nobody knows before T: they are refreshed
+//! at ages that grow fivefold, each at a phase of its own. When T is known, those whose last refresh is less than H ago need
+//! only go on at exactly H: the refresh that has been is the first that was necessary, and the second follows while others
+//! would still be opening. Wherever T is, some of them were refreshed between 0.2 T and 0.3 T, and the last push comes at
+//! about 0.25 T + 2 H.
 
 use crate::measure::Request;
 use crate::model::Refresh;
@@ -21,10 +23,13 @@ pub struct Keeping {
     pub kinds: Vec<Refresh>,
     /// Which kind is tried with packets too that die before the other end.
     pub limited: Option<Refresh>,
-    /// How many connections for each.
+    /// Which of them grow beside the ladder, and whether their packets are to die before the other end; the others wait until
+    /// the expiry is known.
+    pub beside: Vec<(Refresh, bool)>,
+    /// How many growing connections for each of those.
     pub copies: u32,
-    /// At which age each early connection is refreshed once, ascending.
-    pub early: Vec<Duration>,
+    /// How many early connections.
+    pub early: u32,
     /// How many refreshes at the recommended interval must each be proven necessary; 0: nothing is verified.
     pub verify: u32,
 }
@@ -43,23 +48,17 @@ pub const ALL: [Refresh; 6] = [
 /// What is tried with a TTL too that reaches every hop but the other end, where crafted segments can be sent: most boxes
 /// count a byte, and nobody answers it.
 pub const LIMITED: Refresh = Refresh::TcpKeepalive1b;
-/// The two that settings are recommended for.
-const MAIN: [Refresh; 2] = [Refresh::TcpKeepalive, Refresh::Data];
-
 /// At most this part of a run's connections is kept alive (51 of 512 with the kinds of ordinary sockets).
 const SHARE: u32 = 6;
 /// More copies of a kind tell nothing more.
 const COPIES: u32 = 6;
 /// Of fewer, too few are left where one was refreshed between T and the moment at which T is known.
-const FEWEST: u32 = 3;
-/// The grid of early refreshes, unless there are too few connections.
-const GRID: f64 = 1.25;
-/// Early refreshes of interest: above this part of T a proof would not come earlier than from a fresh connection,
-const LATEST: f64 = 0.4;
-/// and below this one H is too short to be in time (a heartbeat is at most 1/1.125 of T).
-const EARLIEST: f64 = 0.1;
-/// For short T the time to repeat lost heartbeats makes H a smaller part of T: there the whole of T is covered.
-const SHORT: f64 = 30.0;
+pub(super) const FEWEST: u32 = 3;
+/// At least and at most so many early connections; in between a third of all that are kept.
+const EARLY: [u32; 2] = [6, 12];
+/// From one early refresh to the next. The last one before T came later than at T/5, and the one before it is so long ago
+/// that it was necessary where H is more than 0.8 T.
+const EARLY_RATIO: f64 = 5.0;
 /// Verifying connections that are opened when T is known, where early ones are not in place.
 pub(super) const FRESH: u32 = 6;
 
@@ -68,29 +67,19 @@ impl Keeping {
     /// other side who could push.
     pub fn plan(request: &Request, kinds: &[Refresh], verify: u32) -> Option<Self> {
         let room = request.connections / SHARE;
-        if !request.reflector || room < MAIN.len() as u32 * FEWEST {
+        if !request.reflector || room < EARLY[0] {
             return None;
         }
-        let (min, max) = (request.min.as_secs_f64(), request.max.as_secs_f64());
-        let from = (EARLIEST * min).max(0.05);
-        let to = (LATEST * max).max(SHORT.min(0.9 * max));
-        let span = (to / from).ln().max(0.0);
-        let wanted = if verify == 0 { 0 } else { (span / GRID.ln()).ceil() as u32 + 1 };
-        // All kinds while two thirds of the room are enough for the fewest copies of them.
-        let fits = |kinds: usize| kinds as u32 * FEWEST * 3 <= room * 2;
-        let limited = Some(LIMITED).filter(|kind| kinds.contains(kind) && fits(kinds.len() + 1));
-        let kinds = if fits(kinds.len()) { kinds } else { &MAIN };
-        let tried = (kinds.len() + usize::from(limited.is_some())) as u32;
-        let early = wanted.min(room / 2).min(room - (tried * FEWEST).min(room));
-        let copies = ((room - early) / tried.max(1)).min(COPIES);
-        let ratio = (to / from).powf(1.0 / f64::from(early.max(2) - 1));
-        Some(Self {
-            kinds: kinds.to_vec(),
-            limited,
-            copies,
-            early: (0..early).map(|i| Duration::from_secs_f64(from * ratio.powi(i as i32))).collect(),
-            verify,
-        })
+        let limited = Some(LIMITED).filter(|kind| kinds.contains(kind));
+        let early = if verify == 0 { 0 } else { (room / 3).clamp(EARLY[0], EARLY[1]) };
+        let rest = room - early;
+        // The proof tells of data, so that its row can wait, where there is one.
+        let mut beside: Vec<(Refresh, bool)> =
+            kinds.iter().map(|kind| (*kind, false)).chain(limited.map(|kind| (kind, true))).collect();
+        beside.sort_by_key(|(kind, _)| (*kind == Refresh::Data) == (verify > 0));
+        beside.truncate((rest / FEWEST) as usize);
+        let copies = (rest / (beside.len() as u32).max(1)).min(COPIES);
+        Some(Self { kinds: kinds.to_vec(), limited, beside, copies, early, verify })
     }
 
     /// Everything that is tried, and whether its packets are to die before the other end.
@@ -101,22 +90,33 @@ impl Keeping {
 
     /// Connections that it opens beside the ladder.
     pub fn connections(&self) -> u32 {
-        self.tried().count() as u32 * self.copies + self.early.len() as u32
+        self.beside.len() as u32 * self.copies + self.early
     }
 }
 
-/// The refreshes of a growing connection, before T is known: ages from `first` on that double, the copies at different
-/// phases.
+/// The refreshes of a connection before T is known: ages from `first` on, each `ratio` times the one before, the copies at
+/// different phases.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Doubling {
+pub(super) struct Series {
     first: f64,
+    ratio: f64,
 }
 
-impl Doubling {
-    /// For silences from `min` on: a connection that is to outlive that must have been refreshed a few times.
-    pub(super) fn from(min: Duration, copy: u32, copies: u32) -> Self {
+impl Series {
+    /// Of a growing connection, for silences from `min` on: one that is to outlive that must have been refreshed a few
+    /// times.
+    pub(super) fn growing(min: Duration, copy: u32, copies: u32) -> Self {
+        Self::of(2.0, 0.2 * min.as_secs_f64(), copy, copies)
+    }
+
+    /// Of an early connection.
+    pub(super) fn early(min: Duration, copy: u32, copies: u32) -> Self {
+        Self::of(EARLY_RATIO, 0.1 * min.as_secs_f64(), copy, copies)
+    }
+
+    fn of(ratio: f64, first: f64, copy: u32, copies: u32) -> Self {
         let phase = f64::from(copy) / f64::from(copies.max(1));
-        Self { first: (0.2 * min.as_secs_f64()).max(0.05) * phase.exp2() }
+        Self { first: first.max(0.05) * ratio.powf(phase), ratio }
     }
 
     /// The first age of the series clearly above `age`: what was due at an age leaves a little later, or rounded a little
@@ -124,7 +124,7 @@ impl Doubling {
     pub(super) fn above(self, age: Duration) -> Duration {
         let mut next = self.first;
         while next <= 1.2 * age.as_secs_f64() {
-            next *= 2.0;
+            next *= self.ratio;
         }
         Duration::from_secs_f64(next)
     }
@@ -154,29 +154,44 @@ mod tests {
             for kinds in [&PLAIN[..], &ALL] {
                 let keeping = Keeping::plan(&request(connections, 600), kinds, 2).unwrap();
                 assert!(keeping.connections() <= connections / 6, "{connections}: {keeping:?}");
-                assert!(keeping.copies >= FEWEST);
+                assert!(keeping.copies >= FEWEST || keeping.beside.is_empty());
             }
         }
-        assert_eq!(Keeping::plan(&request(512, 600), &PLAIN, 2).unwrap().connections(), 53);
+        assert_eq!(Keeping::plan(&request(512, 600), &PLAIN, 2).unwrap().connections(), 36);
         assert_eq!(Keeping::plan(&request(16, 600), &PLAIN, 2), None, "too few to say anything");
         assert_eq!(Keeping::plan(&Request { reflector: false, ..request(512, 600) }, &PLAIN, 2), None);
     }
 
     #[test]
-    fn with_enough_connections_some_early_refresh_is_in_place_for_every_expiry() {
-        let keeping = Keeping::plan(&request(512, 600), &PLAIN, 2).unwrap();
-        let mut t = 5.0;
-        while t < 580.0 {
-            let (from, to) = (0.15 * t, 0.4 * t);
-            let in_place = keeping.early.iter().filter(|e| (from..to).contains(&e.as_secs_f64())).count();
-            assert!(in_place >= 3, "{in_place} for {t}");
-            t *= 1.03;
+    fn without_a_proof_data_come_first_and_with_one_last() {
+        let beside = |verify| Keeping::plan(&request(60, 600), &PLAIN, verify).unwrap().beside;
+        assert_eq!((beside(0)[0], beside(2)), ((Refresh::Data, false), vec![(Refresh::TcpKeepalive, false)]));
+    }
+
+    #[test]
+    fn some_early_refresh_is_in_place_for_every_expiry() {
+        for (connections, least) in [(512, 3), (64, 1)] {
+            let early = Keeping::plan(&request(connections, 600), &PLAIN, 2).unwrap().early;
+            let mut t = 5.0;
+            while t < 580.0 {
+                let last = |copy| {
+                    let series = Series::early(Duration::from_secs(5), copy, early);
+                    let mut age = series.above(Duration::ZERO);
+                    while series.above(age).as_secs_f64() < t {
+                        age = series.above(age);
+                    }
+                    age.as_secs_f64()
+                };
+                let in_place = (0..early).filter(|copy| (0.2 * t..0.35 * t).contains(&last(*copy))).count();
+                assert!(in_place >= least, "{in_place} for {t}");
+                t *= 1.03;
+            }
         }
     }
 
     #[test]
     fn growing_connections_are_refreshed_at_ages_that_double() {
-        let series = Doubling::from(Duration::from_secs(5), 0, 6);
+        let series = Series::growing(Duration::from_secs(5), 0, 6);
         let mut ages = vec![series.above(Duration::ZERO)];
         while ages.len() < 5 {
             ages.push(series.above(ages[ages.len() - 1]));

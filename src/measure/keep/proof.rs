@@ -20,6 +20,8 @@ const MOST: usize = 6;
 /// Beyond this many, only those that are done by then (in parts of T) take part.
 const FEW: usize = 3;
 const IN_TIME: f64 = 2.1;
+/// A proof before T is known for sure begins when it could not a moment later.
+const SOON: Duration = Duration::from_millis(1000);
 /// So many make a proof of their own; fewer are joined by fresh ones.
 const FEWEST: usize = 2;
 /// Lowered so often at most.
@@ -84,9 +86,13 @@ impl Keeper {
             return;
         };
         let run = known.run(heartbeat);
-        let in_place = self.in_place(known, Refresh::Data, heartbeat, run, env).len();
-        // Those that are refreshed later will be in place too, but not before they are.
-        if (FEWEST..=FEW).contains(&in_place) {
+        let in_place = self.in_place(known, Refresh::Data, heartbeat, run, env);
+        let rounds = self.rounds(run);
+        let punctual: Vec<usize> =
+            in_place.into_iter().filter(|&i| self.is_in_time(i, known, heartbeat, rounds)).collect();
+        // A little later the bound will be better, but too few will be in place.
+        let last_call = punctual.len().checked_sub(FEWEST).map(|n| self.holds[punctual[n]].last() + heartbeat);
+        if last_call.is_some_and(|at| at <= env.now + SOON) {
             self.proof.begun = true;
             self.proof.known = Some(known);
             self.prove(Refresh::Data, heartbeat, env);
@@ -105,21 +111,34 @@ impl Keeper {
         }
     }
 
+    /// Whether the proof of `kind` is under way.
+    pub(super) fn proves(&self, kind: Refresh) -> bool {
+        self.proof.kind == Some(kind) && !self.proof.over
+    }
+
+    /// Refreshes that are proven where `run` intervals in a row are longer than T.
+    fn rounds(&self, run: u32) -> usize {
+        self.keeping.verify as usize + run.saturating_sub(2) as usize
+    }
+
+    /// Whether hold `i`, whose last refresh is the first of a proof, will be done soon enough.
+    fn is_in_time(&self, i: usize, known: Known, interval: Duration, rounds: usize) -> bool {
+        let ends = self.holds[i].last() + interval * rounds as u32;
+        (ends - self.holds[i].since).as_secs_f64() <= IN_TIME * known.upper().as_secs_f64()
+    }
+
     fn prove(&mut self, kind: Refresh, interval: Duration, env: &Env<'_>) {
         let Some(known) = self.proof.known else { return };
         let run = known.run(interval);
-        let rounds = self.keeping.verify as usize + run.saturating_sub(2) as usize;
+        let rounds = self.rounds(run);
         self.proof = Proof { kind: Some(kind), interval, rounds, over: false, ..self.proof };
         let mut ready = self.in_place(known, kind, interval, run, env);
         // The proof is complete with the last of them: no more than the first few may be late.
-        let in_time = |&i: &usize| {
-            let ends = self.holds[i].sent[0] + interval * rounds as u32;
-            (ends - self.holds[i].since).as_secs_f64() <= IN_TIME * known.upper().as_secs_f64()
-        };
-        let punctual = ready.iter().filter(|i| in_time(i)).count();
+        let punctual = ready.iter().filter(|&&i| self.is_in_time(i, known, interval, rounds)).count();
         ready.truncate(punctual.clamp(FEW, MOST));
         for &i in &ready {
             self.holds[i].purpose = Purpose::Proves;
+            self.holds[i].before = self.holds[i].sent.len() - 1;
             self.holds[i].interval = Some(interval);
             self.aim(i);
         }
@@ -131,21 +150,22 @@ impl Keeper {
         }
     }
 
-    /// Early connections whose one refresh was necessary and whose next one is still to come, the oldest refresh first.
+    /// Connections whose last refresh was necessary and whose next one is still to come, the oldest refresh first.
     fn in_place(&self, known: Known, kind: Refresh, interval: Duration, run: u32, env: &Env<'_>) -> Vec<usize> {
         let necessary = known.upper() + env.rtt;
         let fits = |h: &Kept| {
-            let Some(&first) = h.sent.first() else { return false };
-            matches!(h.purpose, Purpose::Early(_))
+            let last = h.last();
+            matches!(h.purpose, Purpose::Early(_) | Purpose::Grows(_))
                 && h.kind == kind
                 && h.is_open()
-                && h.sent.len() == 1
-                && first + interval > env.now
-                && first - h.since < known.low.mul_f64(super::WITHIN)
-                && h.since + necessary < first + interval * (run - 1).max(1)
+                && h.asked.is_none()
+                && !h.sent.is_empty()
+                && last + interval > env.now
+                && h.longest_gap(last) < known.low.mul_f64(super::WITHIN)
+                && h.last_but_one() + necessary < last + interval * (run - 1).max(1)
         };
         let mut found: Vec<usize> = (0..self.holds.len()).filter(|&i| fits(&self.holds[i])).collect();
-        found.sort_by_key(|&i| self.holds[i].sent[0]);
+        found.sort_by_key(|&i| self.holds[i].last());
         found
     }
 
@@ -168,7 +188,7 @@ impl Keeper {
             return;
         }
         let at = hold.last() + interval;
-        let enough = hold.sent.len() >= rounds.max(1) && !known.more && at > hold.since + known.last;
+        let enough = hold.sent.len() - hold.before >= rounds.max(1) && !known.more && at > hold.since + known.last;
         if enough {
             hold.test_at = Some(at);
         } else {
@@ -181,7 +201,7 @@ impl Keeper {
         if hold.purpose != Purpose::Proves || hold.sent.is_empty() {
             return None;
         }
-        let left = (self.proof.rounds + 1).saturating_sub(hold.sent.len());
+        let left = (self.proof.rounds + 1).saturating_sub(hold.sent.len() - hold.before);
         Some(hold.last() + self.proof.interval * left as u32)
     }
 

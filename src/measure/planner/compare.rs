@@ -39,6 +39,7 @@ impl Planner {
         if !self.testing.is_empty() {
             return;
         }
+        self.tell_revival();
         if self.plan.request.recheck == 0 {
             self.finish_when_kept();
             return;

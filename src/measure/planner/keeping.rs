@@ -1,15 +1,18 @@
 //! The ladder and the connections that are kept alive beside it: what each has to know of the other.
 
 use super::control::SAME_EVENT;
-use super::hold::{Role, State};
+use super::hold::{Hold, Role, State};
 use super::{Phase, Planner};
 use crate::measure::evidence;
-use crate::measure::keep::{Env, Keeper, Known};
-use crate::model::{Action, Cause, Experiment, Observation};
+use crate::measure::keep::{Bounds, Env, Keeper, Known};
+use crate::model::{Action, Cause, Experiment, FirstSpeaker, HoldRecord, Observation, Outcome};
 use crate::time::{Duration, Instant};
 
 /// Ages this close to the control's are the same age: a limit of age ends both.
 const SAME_AGE: Duration = Duration::from_millis(300);
+
+/// So many words of the client that were lost beyond the expiry, and none that was not, say that nothing revives.
+const NEVER: usize = 3;
 
 impl Planner {
     /// Does something with the keeper, which is told how the path is; then whatever it wants is done.
@@ -79,6 +82,28 @@ impl Planner {
         }
     }
 
+    /// The comparison with client first is over.
+    pub(super) fn tell_revival(&mut self) {
+        if self.keeper.is_none() {
+            return;
+        }
+        let findings = self.findings();
+        let Some(last) = findings.speakers.first().and_then(Bounds::of).map(|bounds| bounds.last()) else { return };
+        let of = |alive: bool| {
+            let mine = |r: &HoldRecord| {
+                r.experiment == Experiment::Ladder
+                    && r.first_speaker == FirstSpeaker::Client
+                    && !r.unasked
+                    && r.silence > last
+                    && r.outcome != Outcome::Void
+                    && (r.outcome == Outcome::Alive) == alive
+            };
+            self.holds.iter().filter_map(Hold::record).chain(self.compared.iter().cloned()).filter(mine).count()
+        };
+        let revives = of(true) > 0 || of(false) < NEVER;
+        self.with_keeper(|keeper, env| keeper.learn_revival(revives, env));
+    }
+
     /// The answer so far, where the keeper may have to act on it before it is sure.
     pub(super) fn hint_keeper(&mut self) {
         if self.keeper.as_ref().is_some_and(Keeper::wants_a_guess)
@@ -98,7 +123,9 @@ impl Planner {
         let heartbeat = findings.recommendation.map(|r| r.heartbeat);
         let main = findings.speakers.first()?;
         let first = *main.steps.first()?;
-        let known = |last_low, last| Known { low: first.low, high: first.high, last_low, last, more, heartbeat };
+        let bounds = Bounds::of(main);
+        let known =
+            |last_low, last| Known { low: first.low, high: first.high, last_low, last, more, bounds, heartbeat };
         if more {
             return Some(known(first.low, first.high.unwrap_or(first.low)));
         }

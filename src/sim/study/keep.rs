@@ -5,7 +5,7 @@
 
 use super::super::path::NodeSpec;
 use super::super::paths::{Population, Truth, draw};
-use super::super::{Rng, World, drive};
+use super::super::{Rng, Stopped, World, drive};
 use crate::boxes::{Activity, Eats};
 use crate::measure::keep::{ALL, Cell};
 use crate::measure::recommend::Objective;
@@ -47,6 +47,8 @@ pub struct KeepCase {
     pub decided: f64,
     /// The end of the run.
     pub ended: f64,
+    /// How it ended.
+    pub stopped: Stopped,
 }
 
 /// All rows.
@@ -154,6 +156,7 @@ pub fn case(row: &KeepRow, seed: u64) -> (KeepCase, Vec<HoldRecord>) {
         low,
         decided: findings.decided_at.as_secs_f64(),
         ended: trace.ended_at.as_secs_f64(),
+        stopped: trace.stopped,
     };
     (case, trace.decided)
 }

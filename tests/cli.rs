@@ -4,9 +4,12 @@
 mod probing;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/ran.rs"]
+mod ran;
 
 use assert_cmd::Command;
 use process::free_port;
+use ran::{Ran, ran};
 use std::fs;
 use std::net::TcpListener;
 
@@ -17,25 +20,8 @@ fn idlescope(arguments: &[&str]) -> Command {
     command
 }
 
-/// What came of a command.
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
 fn run(arguments: &[&str]) -> Ran {
     ran(&mut idlescope(arguments))
-}
-
-fn ran(command: &mut Command) -> Ran {
-    let output = command.output().expect("the program starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ran {
-        code: output.status.code().expect("it was not killed"),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-    }
 }
 
 /// Runs what must be refused: the exit code, one line on stderr that says `hint`, and nothing on stdout.

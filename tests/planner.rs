@@ -1,6 +1,8 @@
 //! The planner on paths that a network engineer would draw, in virtual time.
 
 use idlescope::boxes::{Rules, personas};
+use idlescope::measure::keep::PLAIN;
+use idlescope::measure::recommend::{Objective, Wish};
 use idlescope::measure::{Findings, Plan, Planner, Request, Strategy, Verdict};
 use idlescope::model::{
     Action, Cause, Ending, Experiment, Fact, FirstSpeaker, HoldId, HoldRecord, Observation, Outcome, Output,
@@ -111,6 +113,37 @@ fn a_timer_that_shrinks_under_load_is_noticed_by_the_recheck() {
     assert!(has_doubt(&findings, "load-changes-the-answer"), "{:?}", findings.doubts);
     let (findings, _) = run(&path(&[personas::strict_firewall(s(60))]), Request { recheck: 6, ..request(128, s(600)) });
     assert!(!has_doubt(&findings, "load-changes-the-answer"), "{:?}", findings.doubts);
+}
+
+#[test]
+fn the_heartbeat_that_is_proven_is_the_one_that_was_wished_for() {
+    let of = |wish: Wish| {
+        let mut plan = Plan::keeping(request(512, s(600)), &PLAIN, 2).unwrap();
+        plan.wish = wish;
+        let mut planner = Planner::new(plan);
+        let path = path(&[personas::strict_firewall(s(120))]);
+        let trace = drive(&mut planner, &mut World::new(&path, 7), Instant::ZERO + s(20_000));
+        let found = planner.findings().recommendation.expect("a heartbeat");
+        assert_eq!(found.verified, Some(true), "{found:?}");
+        let proofs: Vec<&HoldRecord> = trace
+            .decided
+            .iter()
+            .filter(|r| r.experiment == Experiment::Verify && r.outcome == Outcome::Alive)
+            .collect();
+        assert!(proofs.len() >= 2 && proofs.iter().all(|r| r.interval == Some(found.heartbeat)), "{proofs:?}");
+        (found.heartbeat, found.reason)
+    };
+    let (usual, _) = of(Wish::default());
+    let (patient, why) = of(Wish { tolerate_lost: 5, ..Wish::default() });
+    // 31 retransmission timeouts of 0.3 s instead of 3
+    assert!(usual - patient > s(5) && usual - patient < s(12), "{usual:?} {patient:?}");
+    assert!(why.contains("repeat 5 lost ones (31 RTO + RTT)"), "{why}");
+    let (batched, why) = of(Wish { timers_late: 0.75, ..Wish::default() });
+    assert!(batched.mul_f64(1.75) < s(120) && batched > s(64), "{batched:?}");
+    assert!(why.contains("less 75 % for late timers"), "{why}");
+    let (fast, why) = of(Wish { objective: Objective::DetectFast, ..Wish::default() });
+    assert_eq!(fast, s(30));
+    assert!(why.contains("--objective detect-fast asks for no more"), "{why}");
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub mod request;
 pub mod serve;
 pub mod terminal;
 pub mod values;
+pub mod wish;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use exit::{Exit, Failure};

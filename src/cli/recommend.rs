@@ -5,35 +5,14 @@
 
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
+use super::wish::WishArgs;
 use crate::journal;
-use crate::measure::recommend::{Advice, Objective, PathEvidence, Wish, advise};
+use crate::measure::recommend::{Advice, PathEvidence, Wish, advise};
 use crate::report::{
     self,
     recipes::{self, Recipe, Target, Withheld},
 };
 use std::path::PathBuf;
-
-/// What matters most, on the command line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum ObjectiveArg {
-    /// The longest safe heartbeat.
-    Battery,
-    /// The longest safe heartbeat up to 30 minutes.
-    #[default]
-    Balanced,
-    /// A dead path is noticed within about a minute.
-    DetectFast,
-}
-
-impl From<ObjectiveArg> for Objective {
-    fn from(arg: ObjectiveArg) -> Self {
-        match arg {
-            ObjectiveArg::Battery => Self::Battery,
-            ObjectiveArg::Balanced => Self::Balanced,
-            ObjectiveArg::DetectFast => Self::DetectFast,
-        }
-    }
-}
 
 /// How to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -74,19 +53,12 @@ pub struct RecommendArgs {
     /// List the systems that --for knows
     #[arg(long, conflicts_with_all = ["files", "targets"])]
     pub list: bool,
-    /// battery: the longest safe heartbeat; balanced: the same up to 30 minutes; detect-fast: 30 s at most, so that a dead path
-    /// is noticed within a minute
-    #[arg(long, value_enum, default_value_t, value_name = "battery|balanced|detect-fast", hide_possible_values = true)]
-    pub objective: ObjectiveArg,
-    /// How many lost heartbeats in a row a connection must survive
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=8))]
-    pub tolerate_lost: u32,
-    /// Nobody but the client ever speaks first: take what was tested client first as enough
-    #[arg(long)]
-    pub client_speaks_first: bool,
     /// How to print
     #[arg(long, value_enum, default_value_t, value_name = "text|json", hide_possible_values = true)]
     pub format: Format,
+    /// What to recommend.
+    #[command(flatten)]
+    pub wish: WishArgs,
 }
 
 /// Runs the command.
@@ -106,12 +78,7 @@ pub fn run(args: &RecommendArgs, terminal: &Terminal) -> Result<Exit, Failure> {
         )));
     }
     let paths: Vec<PathEvidence> = nights.into_iter().map(|night| night.evidence).collect();
-    let wish = Wish {
-        objective: args.objective.into(),
-        tolerate_lost: args.tolerate_lost,
-        client_speaks_first: args.client_speaks_first,
-    };
-    let advices = advise(&paths, wish);
+    let advices = advise(&paths, args.wish.into());
     let recipes = render(&args.targets, &advices);
     match args.format {
         Format::Json => {
@@ -164,8 +131,8 @@ fn print(recipes: &[Result<Recipe, Withheld>], terminal: &Terminal) -> Result<()
 }
 
 /// What `probe --for` prints at its end.
-pub(super) fn of_run(asked: &[For], path: PathEvidence, terminal: &Terminal) -> Result<(), Failure> {
-    print(&render(asked, &advise(&[path], Wish::default())), terminal)
+pub(super) fn of_run(asked: &[For], path: PathEvidence, wish: Wish, terminal: &Terminal) -> Result<(), Failure> {
+    print(&render(asked, &advise(&[path], wish)), terminal)
 }
 
 /// A script that asked for one system by its name and did not get it must notice.

@@ -24,6 +24,17 @@ pub fn resolution(written: &str) -> Result<f64, String> {
     }
 }
 
+/// How late a timer may be: `12.5%` or `0.125`, at most four times its interval.
+pub fn lateness(written: &str) -> Result<f64, String> {
+    let hint = || format!("`{written}` is not a lateness: write 12.5% or 0.125, from 0% to 400%");
+    let (number, unit) = match written.trim().strip_suffix('%') {
+        Some(percent) => (percent, 0.01),
+        None => (written, 1.0),
+    };
+    let share = number.trim().parse::<f64>().map_err(|_| hint())? * unit;
+    if (0.0..=4.0).contains(&share) { Ok(share) } else { Err(hint()) }
+}
+
 /// Where to listen: `ADDR:PORT`, `[V6]:PORT`, `:PORT` or an address alone.
 pub fn listen(written: &str) -> Result<SocketAddr, String> {
     let with_port = written.parse::<SocketAddr>().ok();

@@ -2,6 +2,7 @@
 
 use super::evidence::Sample;
 use super::findings::{Doubt, Verdict};
+use super::recommend::Wish;
 use crate::model::{Experiment, FirstSpeaker, HoldRecord};
 use crate::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ pub struct Context {
     pub doubts: Vec<Doubt>,
     /// Set where the run ended without an answer.
     pub verdict: Option<Verdict>,
+    /// What the user wishes of a recommendation.
+    pub wish: Wish,
     /// When the answer stood.
     pub decided_at: Instant,
 }
@@ -56,6 +59,7 @@ impl Context {
             earlier: Vec::new(),
             doubts: Vec::new(),
             verdict: None,
+            wish: Wish::default(),
             decided_at: records.iter().map(|r| r.silent_since + r.silence).max().unwrap_or_default(),
         }
     }

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::estimate::Estimate;
 use super::findings::{Doubt, SpeakerFindings, Step};
-use crate::model::{Cause, Experiment, FirstSpeaker, HoldRecord, Outcome};
+use crate::model::{Cause, Class, Experiment, FirstSpeaker, HoldRecord, Outcome};
 use crate::time::Duration;
 
 /// A path that loses more than this needs a remark.
@@ -47,13 +47,21 @@ pub(super) fn of_estimate(
             "send application data as the heartbeat; a reflector tells the two apart",
         );
     }
+    // The packets themselves may have shown that it was no peer.
+    let on_the_way = main.told.as_ref().is_some_and(|told| told.grounds.cause.class() == Class::Path);
     if matches!(main.cause, Cause::IdleClose | Cause::IdleReset) {
+        let (whose, raise) = if on_the_way {
+            ("a box on the way", "that box's")
+        } else {
+            ("the peer, or by a proxy before it,", "the server's own")
+        };
         say(
             "peer-timeout-hides-the-path",
-            "an idle timeout announced by the peer, or by a proxy before it, ended the connections: a longer timeout of \
-             the path behind it could not be seen"
-                .into(),
-            "raise the server's own idle timeout and probe again, or probe a reflector on the same path",
+            format!(
+                "an idle timeout announced by {whose} ended the connections: a longer timeout of the path behind it could \
+                 not be seen"
+            ),
+            &format!("raise {raise} idle timeout and probe again, or probe a reflector on the same path"),
         );
     }
     if estimate.suspects > 0 {

@@ -7,6 +7,7 @@
 //! the longest silence of interest and no longer rungs are left to ask whether anything survived.
 
 use super::keep::Keeping;
+use super::recommend::Wish;
 use crate::model::{Cliff, FirstSpeaker, Refresh};
 use crate::time::Duration;
 
@@ -59,6 +60,8 @@ pub struct Plan {
     pub client_first: u32,
     /// What is kept alive beside the ladder, to see which refresh works; part of the budget too. `None`: nothing.
     pub keep: Option<Keeping>,
+    /// What is wished of the recommendation.
+    pub wish: Wish,
 }
 
 /// What a plan costs if nothing dies before its maximum.
@@ -148,7 +151,7 @@ impl Plan {
         let fan = (budget as f64 * 0.31).round() as u32;
         let rungs = rungs(&request, (budget - spares - fan) as usize);
         let fan = fan_offsets(&request, &rungs, budget - spares - rungs.len() as u32);
-        Ok(Self { request, speaker, rungs, fan, spares, client_first, keep: None })
+        Ok(Self { request, speaker, rungs, fan, spares, client_first, keep: None, wish: Wish::default() })
     }
 
     /// The same, with a part of the connections kept alive by `kinds` of refresh; `verify` refreshes at the recommended

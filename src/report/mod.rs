@@ -13,6 +13,7 @@ mod culprit;
 mod curve;
 mod document;
 pub mod explain;
+mod grouped;
 mod kept;
 mod plan;
 mod progress;

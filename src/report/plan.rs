@@ -1,6 +1,7 @@
 //! What is going to be done, what it costs, and when it ends: told before anything is sent.
 
 use super::document::number;
+use super::grouped::grouped;
 use crate::journal::{RunInfo, columns};
 use crate::measure::keep::Keeping;
 use crate::measure::{Cost, Plan};
@@ -121,19 +122,6 @@ impl Parts {
     }
 }
 
-/// `12,345`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (nth, digit) in digits.chars().enumerate() {
-        if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// `1.2 MB`, in powers of a thousand.
 fn bytes(bytes: u64) -> String {
     let bytes = bytes as f64;
@@ -162,6 +150,7 @@ fn clock(start: SystemTime, after: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::recommend::Wish;
     use crate::measure::{Request, Rung};
     use crate::model::{EngineKind, Transport};
 
@@ -187,6 +176,7 @@ mod tests {
             spares: 42,
             client_first: 6,
             keep: None,
+            wish: Wish::default(),
         };
         let cost = Cost { connections: 514, packets: 12_345, bytes: 1_234_567, longest: Duration::from_secs(605) };
         let mut info = RunInfo {
@@ -209,7 +199,6 @@ mod tests {
 
     #[test]
     fn figures_are_written_as_people_read_them() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [12, 999, 1_000, 1_234_567, 123_456_789].map(bytes),
             ["12 B", "999 B", "1.0 kB", "1.2 MB", "123 MB"]

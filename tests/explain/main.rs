@@ -4,17 +4,13 @@ mod damaged;
 mod forms;
 mod made;
 mod other_end;
+#[path = "../support/ran.rs"]
+mod ran;
 mod stories;
 
 use assert_cmd::Command;
+use ran::{Ran, ran};
 use std::path::{Path, PathBuf};
-
-/// What came of a command.
-struct Ran {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
 
 /// The command in a clean environment, where the captures that are committed are: lines are broken by their length, which
 /// the name of a folder must not change.
@@ -23,16 +19,6 @@ fn command(arguments: &[&str]) -> Command {
     command.arg("explain").args(arguments).env_clear().env("COLUMNS", "100").env("LC_ALL", "C.UTF-8");
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain/captures"));
     command
-}
-
-fn ran(command: &mut Command) -> Ran {
-    let output = command.output().expect("the program starts");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ran {
-        code: output.status.code().expect("it was not killed"),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-    }
 }
 
 /// Runs what must succeed without a word on stderr; stdout.

@@ -8,10 +8,10 @@ use idlescope::lab::Host;
 use idlescope::measure::attribute::Local;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::peer::{gives_up, is_closed, spoken};
+use crate::peer::{gives_up, spoken};
 use crate::scene::{Judged, Pair, Scene};
 use crate::support::clock;
-use crate::support::talk::{SOON, hears, say};
+use crate::support::talk::{SOON, hears, is_closed, say};
 use crate::sys;
 
 /// A socket of the client's on this port, whoever had it before.

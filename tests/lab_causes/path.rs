@@ -7,10 +7,10 @@ use idlescope::lab::Host;
 use idlescope::measure::attribute::Local;
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::peer::{gives_up, is_closed, spoken};
+use crate::peer::{gives_up, spoken};
 use crate::scene::{Judged, Pair, Scene};
 use crate::support::clock;
-use crate::support::talk::{hears, hears_nothing, is_reset, say};
+use crate::support::talk::{hears, hears_nothing, is_closed, is_reset, say};
 
 /// Longer than the second after which every box here forgets.
 const TOO_LONG: Duration = Duration::from_millis(1700);

@@ -10,7 +10,7 @@ use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::scene::{Judged, Pair, Scene};
 use crate::support::clock;
-use crate::support::talk::{hears, hears_nothing, is_reset, say};
+use crate::support::talk::{hears, hears_nothing, is_closed, is_reset, say};
 
 /// Between two endings of a scene: the kernel's counters belong to the whole host.
 const APART: Duration = Duration::from_millis(300);
@@ -21,12 +21,6 @@ pub(crate) fn spoken(pair: &Pair) {
     hears(&pair.server, b"hello");
     say(&pair.server, b"welcome");
     hears(&pair.client, b"welcome");
-}
-
-/// Waits until the other end has closed.
-pub(crate) fn is_closed(mut end: &TcpStream) {
-    let read = end.read(&mut [0; 8]);
-    assert!(matches!(read, Ok(0)), "expected an end, got {read:?}");
 }
 
 /// Closes with a reset.

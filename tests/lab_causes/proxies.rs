@@ -8,11 +8,10 @@ use std::time::Duration;
 use idlescope::lab::{self, Host};
 use tempfile::TempDir;
 
-use crate::peer::is_closed;
 use crate::scene::{Judged, Nth, Scene};
 use crate::support::clock;
 use crate::support::programs::{self, Running};
-use crate::support::talk::{hears_nothing, is_reset, say};
+use crate::support::talk::{hears_nothing, is_closed, is_reset, say};
 
 /// Starts a program with this file as its configuration, which listens on all these ports of the server.
 fn start(scene: &Scene, program: &str, arguments: &[&str], config: &str, ports: &[u16]) -> (Running, TempDir) {

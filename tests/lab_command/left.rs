@@ -2,17 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::behind::{BINARY, lab};
+use super::behind::lab;
 use crate::support::clock;
-use crate::support::harness::started_as_root;
+use crate::support::harness::{by_an_ordinary_user, program_for_everybody};
 use crate::support::traces::{exists, ids, inhabited, inhabited_by, links, ticks};
 
-/// The user `nobody`, who exists everywhere.
-const NOBODY: u32 = 65_534;
 /// The kernel kills a namespace's processes one after the other.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -129,23 +126,9 @@ pub(crate) fn nothing_outlives_a_killed_lab_of_root() {
 }
 
 pub(crate) fn nothing_outlives_a_killed_lab_of_an_ordinary_user() {
-    // Where everybody may run it: the program's folder may be closed to others.
-    let folder = tempfile::tempdir().unwrap();
-    let binary = folder.path().join("idlescope");
-    fs::copy(BINARY, &binary).unwrap();
-    for path in [folder.path(), &binary] {
-        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    }
+    let (_folder, binary) = program_for_everybody();
     leaves_nothing("user", |arguments| {
-        let mut command = if started_as_root() {
-            let mut command = Command::new(&binary);
-            command.uid(NOBODY).gid(NOBODY);
-            command
-        } else {
-            let mut command = Command::new("unshare");
-            command.args(["--user", "--map-user=1000", "--map-group=1000", "--"]).arg(&binary);
-            command
-        };
+        let mut command = by_an_ordinary_user(&binary);
         command.arg("lab").args(arguments).current_dir("/").stdin(Stdio::null());
         command
     });

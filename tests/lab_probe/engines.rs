@@ -1,8 +1,6 @@
 //! The raw engine as a user meets it: what it may do and when it lets go of that, and that it finds what the kernel's does.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -11,14 +9,12 @@ use idlescope::lab::{Host, Lab, LabSpec};
 use serde_json::Value;
 
 use crate::support::clock;
-use crate::support::harness::started_as_root;
+use crate::support::harness::{by_an_ordinary_user, program_for_everybody};
 use crate::support::probing::{Probing, probe, reflector};
 use crate::support::programs::{self, idlescope, serve};
 
 /// More than any of these runs may take.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The user `nobody`, who exists everywhere.
-const NOBODY: u32 = 65_534;
 
 fn nat(seconds: u64) -> Lab {
     Lab::build(&LabSpec::nat(Duration::from_secs(seconds)).unwrap()).unwrap()
@@ -163,20 +159,8 @@ pub(crate) fn holds_without_a_kernel_find_what_sockets_find() {
 }
 
 pub(crate) fn an_ordinary_user_sees_packets_inside_a_lab() {
-    // Where everybody may enter.
-    let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
-    let binary = folder.path().join("idlescope");
-    fs::copy(env!("CARGO_BIN_EXE_idlescope"), &binary).unwrap();
-    let mut command = if started_as_root() {
-        let mut command = Command::new(&binary);
-        command.uid(NOBODY).gid(NOBODY);
-        command
-    } else {
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-user=1000", "--map-group=1000", "--"]).arg(&binary);
-        command
-    };
+    let (_folder, binary) = program_for_everybody();
+    let mut command = by_an_ordinary_user(&binary);
     command.args(["lab", "-q", "--box", "announcing-reset,timeout=2s", "--", "idlescope", "probe"]);
     command.args(["reflector://10.77.2.2", "--engine", "raw", "--json", "--no-recheck"]);
     command.args(["--min", "1s", "--max", "5s", "--connections", "24"]);

@@ -1,7 +1,7 @@
 //! What changes the answer, and that it says so.
 
 use super::{EFFECTIVE, advice, found, path, proven, s, settings, udp};
-use idlescope::measure::recommend::{Effects, Objective, PathEvidence, Wish, advise};
+use idlescope::measure::recommend::{Effects, Objective, PathEvidence, Settings, Wish, advise};
 use idlescope::measure::{SpeakerFindings, Step};
 use idlescope::model::{Cause, Effect, FirstSpeaker, Refresh, Transport};
 use idlescope::time::Duration;
@@ -197,8 +197,26 @@ fn objectives_trade_sleep_against_noticing_a_dead_path() {
     assert!(battery.heartbeat > s(6300.0), "{:?}", battery.heartbeat);
     assert_eq!((balanced.heartbeat, fast.heartbeat), (s(1800.0), s(30.0)));
     assert!(fast.noticed_after < Duration::from_secs(60), "{:?}", fast.noticed_after);
-    let wakeups = |settings: &idlescope::measure::recommend::Settings| settings.cost[0].wakeups;
+    let wakeups = |settings: &Settings| settings.cost[0].wakeups;
     assert!(wakeups(&battery) < wakeups(&balanced) && wakeups(&balanced) < wakeups(&fast));
+}
+
+#[test]
+fn timers_that_are_late_are_asked_for_less_and_waited_for_longer() {
+    let of = |timers_late| {
+        let wish = Wish { timers_late, ..Wish::default() };
+        advise(&[PathEvidence { effects: EFFECTIVE, ..path(299.1, Some(300.9)) }], wish).remove(0).settings.unwrap()
+    };
+    let (kernel, batched) = (of(0.125), of(0.75));
+    // 299.1 s less three retransmission timeouts of 220 ms and a round trip of 20 ms
+    assert_eq!((kernel.heartbeat, batched.heartbeat), (s(265.0), s(170.0)));
+    assert!(batched.heartbeat.mul_f64(1.75) < s(299.1), "late by all it may be, it is in time");
+    assert!(batched.noticed_after >= batched.heartbeat.mul_f64(1.75) + batched.answer_within);
+    assert!(batched.server_idle_timeout > batched.heartbeat.mul_f64(1.75 * 1.5));
+    assert_eq!(batched.keepalive.unwrap().probes, kernel.keepalive.unwrap().probes, "the kernel's timers stay as late");
+    assert!(batched.reason.contains("less 75 % for late timers"), "{}", batched.reason);
+    let fate = |settings: &Settings| settings.cost.iter().find(|cost| cost.name == "fixed 4m 30s").unwrap().fate;
+    assert_eq!(fate(&batched).as_str(), "at risk");
 }
 
 #[test]

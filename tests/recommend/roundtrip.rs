@@ -121,7 +121,7 @@ proptest! {
         tcp in 3.0_f64..40_000.0, over_udp in 12.0_f64..4_000.0, lost in 0_u32..=4,
         objective in prop_oneof![Just(Objective::Battery), Just(Objective::Balanced), Just(Objective::DetectFast)],
     ) {
-        let wish = Wish { objective, tolerate_lost: lost, client_speaks_first: false };
+        let wish = Wish { objective, tolerate_lost: lost, client_speaks_first: false, ..Wish::default() };
         let advices = both(tcp, over_udp, wish);
         prop_assume!(advices.iter().all(|advice| advice.settings.is_ok()));
         for target in recipes::all() {

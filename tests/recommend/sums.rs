@@ -43,7 +43,7 @@ proptest! {
     ) {
         let mut path = if over_udp { udp(low, Some(low + 1.0)) } else { path(low, Some(low + 1.0)) };
         path.rtt = Some(s(rtt));
-        let wish = Wish { objective, tolerate_lost: lost, client_speaks_first: false };
+        let wish = Wish { objective, tolerate_lost: lost, client_speaks_first: false, ..Wish::default() };
         let Ok(settings) = advise(&[path], wish).remove(0).settings else { return Ok(()) };
         let heartbeat = settings.heartbeat.as_secs_f64();
         let silence = if over_udp {

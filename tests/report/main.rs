@@ -8,6 +8,7 @@ mod for_programs;
 
 use findings::{speaker, step};
 use idlescope::journal::RunInfo;
+use idlescope::measure::recommend::Wish;
 use idlescope::measure::{Doubt, Findings, Plan, Recommendation, Request, SpeakerFindings};
 use idlescope::model::{Cause, EngineKind, Experiment, FirstSpeaker, HoldId, HoldRecord, Outcome, Refresh, Transport};
 use idlescope::time::{Duration, Instant};
@@ -51,6 +52,7 @@ fn plan(reflector: bool) -> Plan {
         spares: 0,
         client_first: 0,
         keep: None,
+        wish: Wish::default(),
     }
 }
 

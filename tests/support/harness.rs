@@ -4,14 +4,17 @@
 //! single thread. So the main here does that before the first test thread starts. Where it may not, every test fails
 //! with the reason: a lab that cannot be built is no reason to report success.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
 use idlescope::lab;
 use libtest_mimic::{Arguments, Failed, Trial};
+use tempfile::TempDir;
 
 /// A named function.
 pub(crate) type Named = (&'static str, fn());
@@ -80,19 +83,34 @@ pub(crate) fn role_after(script: &str, flags: &str, name: &str) -> Command {
 pub(crate) fn role_of_an_ordinary_user(name: &str) -> (Command, File) {
     let binary = std::env::current_exe().unwrap();
     let file = File::open(&binary).unwrap();
-    let mut command = if started_as_root() {
-        // By its descriptor, for the path may lead through folders that nobody else may enter.
-        let mut command = Command::new(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        command.uid(NOBODY).gid(NOBODY);
-        command
-    } else {
-        // The harness has made us root of a user namespace: be somebody else in one below it.
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-user=1000", "--map-group=1000", "--"]).arg(binary);
-        command
-    };
+    // By its descriptor, for the path may lead through folders that nobody else may enter.
+    let by_descriptor = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    let mut command = by_an_ordinary_user(if started_as_root() { &by_descriptor } else { &binary });
     command.env(ROLE, name);
     (command, file)
+}
+
+/// `binary` run by somebody who is not root, neither here nor in the harness's user namespace.
+pub(crate) fn by_an_ordinary_user(binary: &Path) -> Command {
+    if started_as_root() {
+        let mut command = Command::new(binary);
+        command.uid(NOBODY).gid(NOBODY);
+        return command;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-user=1000", "--map-group=1000", "--"]).arg(binary);
+    command
+}
+
+/// A copy of the program where everybody may run it: its own folder may be closed to others. With the folder that it is in.
+pub(crate) fn program_for_everybody() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = folder.path().join("idlescope");
+    std::fs::copy(env!("CARGO_BIN_EXE_idlescope"), &binary).unwrap();
+    for path in [folder.path(), &binary] {
+        std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+    (folder, binary)
 }
 
 /// Whether the user who started the tests is root, and not of a user namespace of the harness's making only.

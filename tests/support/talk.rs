@@ -125,6 +125,12 @@ pub(crate) fn hears_nothing(mut end: &TcpStream, long: Duration) {
     assert!(silent, "expected silence, got {heard:?}");
 }
 
+/// Expects an orderly end.
+pub(crate) fn is_closed(mut end: &TcpStream) {
+    let heard = end.read(&mut [0; 8]);
+    assert!(matches!(heard, Ok(0)), "expected an end, got {heard:?}");
+}
+
 /// Expects a reset.
 pub(crate) fn is_reset(mut end: &TcpStream) {
     let heard = end.read(&mut [0; 64]);

@@ -13,6 +13,7 @@ mod story;
 use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
 use crate::lab::{Lab, LabSpec};
+use crate::measure::keep::PLAIN;
 use crate::measure::{Plan, Request};
 use crate::time::Duration;
 
@@ -22,8 +23,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(9);
 /// The shortest.
 const SHORTEST: Duration = Duration::from_millis(500);
-/// Enough for an interval of half a second at this length.
-const CONNECTIONS: u32 = 128;
+/// Enough for an interval of half a second at this length, and for a few that are kept alive.
+const CONNECTIONS: u32 = 160;
+/// Refreshes that must each have been necessary for the heartbeat to be proven.
+const REFRESHES: u32 = 2;
 
 /// Options of `demo`.
 #[derive(Debug, clap::Args)]
@@ -35,7 +38,7 @@ pub struct DemoArgs {
 
 /// Runs the command. The lab may have to enter a user namespace: no thread may exist yet.
 pub fn run(args: &DemoArgs, terminal: &Terminal) -> Result<Exit, Failure> {
-    let plan = Plan::new(Request {
+    let request = Request {
         min: SHORTEST,
         max: LONGEST,
         resolution: 0.02,
@@ -46,8 +49,8 @@ pub fn run(args: &DemoArgs, terminal: &Terminal) -> Result<Exit, Failure> {
         reflector: true,
         try_spacing: Duration::ZERO,
         recheck: 0,
-    })
-    .map_err(Failure::usage)?;
+    };
+    let plan = Plan::keeping(request, &PLAIN, REFRESHES).map_err(Failure::usage)?;
     if args.loopback {
         return stage::on_loopback(&plan, terminal);
     }

@@ -7,6 +7,7 @@ use crate::io::{Clock, EngineConfig, KernelEngine, Limits, Reflector, ServeConfi
 use crate::journal::RunInfo;
 use crate::lab::relay::{Relay, RelayConfig};
 use crate::lab::{FarSide, Host, Lab};
+use crate::measure::keep::Keeping;
 use crate::measure::{Plan, Planner};
 use crate::model::target::REFLECTOR_PORT;
 use crate::model::{EngineKind, Scheme, Transport};
@@ -97,9 +98,10 @@ async fn measure(address: SocketAddr, plan: &Plan, terminal: &Terminal, middlebo
         open_timeout: Duration::from_secs(5),
     };
     let mut engine = KernelEngine::connect(config).await.map_err(|error| Failure::new(Exit::Unreachable, error))?;
+    let kept = plan.keep.as_ref().map_or(0, Keeping::connections);
     terminal.note(&format!(
-        "Probing it: {} connections fall silent at once and are tested after {} to {}.",
-        plan.cost().connections,
+        "Probing it: {} connections fall silent at once and are tested after {} to {}; {kept} more are kept alive.",
+        plan.cost().connections - kept,
         crate::model::duration::human(plan.request.min),
         crate::model::duration::human(plan.request.max),
     ));

@@ -3,6 +3,7 @@
 use crate::cli::recommend::For;
 use crate::cli::request::RequestArgs;
 use crate::cli::values;
+use crate::cli::wish::WishArgs;
 use crate::model::Target;
 use crate::time::Duration;
 use std::path::PathBuf;
@@ -35,6 +36,9 @@ pub struct ProbeArgs {
     /// What to ask of the path.
     #[command(flatten)]
     pub request: RequestArgs,
+    /// What to recommend.
+    #[command(flatten)]
+    pub wish: WishArgs,
 
     /// What the connections are seen with: ordinary sockets (kernel), or their packets too (raw); both find the same
     #[arg(long, value_enum, default_value_t, value_name = "ENGINE", help_heading = "How to reach it")]

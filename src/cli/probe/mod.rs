@@ -42,7 +42,8 @@ pub fn run(args: &ProbeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
                  leave --send out"
             )));
         }
-        let plan = args.request.plan(&profile, target)?;
+        let mut plan = args.request.plan(&profile, target)?;
+        plan.wish = args.wish.into();
         io::ensure_file_limit(plan.cost().connections).map_err(|e| session::engine_failure(&e))?;
         let earlier = args.resume.as_deref().map(|file| Earlier::of(file, target)).transpose()?;
         work.push(Work { target: target.clone(), plan, earlier });

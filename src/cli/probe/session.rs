@@ -287,7 +287,7 @@ impl<'a> Session<'a> {
         let (args, terminal) = (self.settings.args, self.settings.terminal);
         if !args.settings_for.is_empty() {
             let path = PathEvidence::of_findings(info.target.clone(), info.transport, findings, holds);
-            return recommend::of_run(&args.settings_for, path, terminal);
+            return recommend::of_run(&args.settings_for, path, args.wish.into(), terminal);
         }
         let written = [&args.summary, &args.output, &args.resume].into_iter().flatten().find(|f| f.as_os_str() != "-");
         if let Some(file) = written {

@@ -26,6 +26,8 @@ pub(super) struct Link {
     segs_in: AtomicU32,
     /// A test was asked for.
     tested: AtomicBool,
+    /// It is kept alive: what arrives answers that.
+    kept: AtomicBool,
     /// What arrives on a plain connection is an answer.
     listening: AtomicBool,
     /// What the tries of a plain connection are counted from, so that a later round of tries knows an answer to an earlier
@@ -46,6 +48,7 @@ impl Link {
             stream,
             segs_in: AtomicU32::new(segs_in),
             tested: AtomicBool::new(false),
+            kept: AtomicBool::new(false),
             listening: AtomicBool::new(false),
             baseline: OnceLock::new(),
             written: AtomicBool::new(false),
@@ -69,12 +72,20 @@ impl Link {
     }
 
     /// Where segments have arrived since the silence began: when the last of them did. Retransmissions of the opening,
-    /// keepalives of the peer and the like refresh the path as any packet does.
+    /// keepalives of the peer and the like refresh the path as any packet does. What is kept alive has no such silence.
     pub(super) fn disturbed(&self, now: Instant) -> Option<Instant> {
+        if self.kept.load(Relaxed) {
+            return None;
+        }
         let info = self.info();
         let before = self.segs_in.swap(info.segs_in, Relaxed);
         let ago = info.last_ack_recv.min(info.last_data_recv);
         (info.segs_in > before).then(|| now.saturating_sub(ago))
+    }
+
+    /// From now on it is kept alive.
+    pub(super) fn keep(&self) {
+        self.kept.store(true, Relaxed);
     }
 
     /// A test begins; whether it is the first.

@@ -21,6 +21,7 @@ impl KernelEngine {
         let reflector = self.session.config.scheme == Scheme::Reflector;
         let Some(hold) = self.holds.get_mut(&id) else { return };
         let Some(link) = hold.link.clone() else { return };
+        link.keep();
         let now = link.now();
         match kind {
             Refresh::None => {}

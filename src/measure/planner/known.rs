@@ -31,6 +31,7 @@ impl Planner {
             earlier: self.earlier.clone(),
             doubts: self.doubts.iter().cloned().chain(self.outage_doubt()).collect(),
             verdict: self.verdict.clone(),
+            wish: self.plan.wish,
             decided_at: self.decided_at.unwrap_or(self.now),
         }
     }

@@ -3,7 +3,7 @@
 use super::cost::{self, Bounds};
 use super::effects::Effects;
 use super::evidence::{PathEvidence, is_age, safe, shortest};
-use super::heartbeat::{SHORTEST, TOLERATED, round_down};
+use super::heartbeat::{KERNEL_LATE, SHORTEST, TOLERATED, round_down};
 use super::settings::{self, Keepalive, Objective, Settings};
 use super::wording::{lost_ones, reason, remarks};
 use crate::measure::findings::SpeakerFindings;
@@ -11,7 +11,7 @@ use crate::model::{Effect, Refresh, Transport};
 use crate::time::Duration;
 
 /// What the user wishes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wish {
     /// What matters most.
     pub objective: Objective,
@@ -19,11 +19,27 @@ pub struct Wish {
     pub tolerate_lost: u32,
     /// Nobody but the client ever speaks first: an answer for client first is enough.
     pub client_speaks_first: bool,
+    /// How late the timers that send heartbeats may fire, a part of the interval.
+    pub timers_late: f64,
+}
+
+impl Wish {
+    /// Whether it leaves as much room as a run does that nobody wishes anything of.
+    pub(super) fn leaves_the_usual_room(self) -> bool {
+        let usual =
+            Self { objective: self.objective, client_speaks_first: self.client_speaks_first, ..Self::default() };
+        self == usual
+    }
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { objective: Objective::default(), tolerate_lost: TOLERATED, client_speaks_first: false }
+        Self {
+            objective: Objective::default(),
+            tolerate_lost: TOLERATED,
+            client_speaks_first: false,
+            timers_late: KERNEL_LATE,
+        }
     }
 }
 
@@ -110,7 +126,7 @@ fn of_transport(transport: Transport, paths: &[&PathEvidence], wish: Wish) -> Ad
         paths: paths.len() - silent.len(),
         notes,
     };
-    let deciding = usable.iter().min_by_key(|(path, found)| path.longest_heartbeat(found, wish.tolerate_lost));
+    let deciding = usable.iter().min_by_key(|(path, found)| path.longest_heartbeat(found, wish));
     let Some(deciding) = deciding.copied() else {
         let refusal = refusal(&silent, reconnect_before, !client_only.is_empty());
         return advice(Err(refusal), None, notes);
@@ -174,7 +190,7 @@ fn settle(
     let margin = usable.iter().map(|(path, _)| path.margin(lost)).max().unwrap_or_default();
     let rtt = usable.iter().filter_map(|(path, _)| path.rtt).max();
     let rtt = rtt.unwrap_or_else(|| usable.iter().map(|(path, _)| path.rto()).max().unwrap_or_default());
-    let longest = path.longest_heartbeat(found, lost);
+    let longest = path.longest_heartbeat(found, wish);
     if longest < SHORTEST {
         let what = if expires(found) { "the path forgets after" } else { "nothing was forgotten, but only up to" };
         return Err(Refusal {
@@ -209,7 +225,7 @@ fn settle(
                 ),
             });
         }
-        _ => (heartbeat, answer_within, settings::noticed_after(heartbeat, answer_within)),
+        _ => (heartbeat, answer_within, settings::noticed_after(heartbeat, wish.timers_late, answer_within)),
     };
     notes.extend(remarks(usable, (path, found), wish, heartbeat, longest));
     Ok(Settings {
@@ -223,10 +239,10 @@ fn settle(
         answer_within,
         user_timeout,
         noticed_after,
-        server_idle_timeout: settings::server_idle_timeout(heartbeat, margin),
+        server_idle_timeout: settings::server_idle_timeout(heartbeat, wish.timers_late, margin),
         effects,
-        cost: cost::table(transport, kind, heartbeat, Bounds { safe, forgotten, margin }),
-        reason: reason(usable.len(), (path, found), heartbeat, longest, lost, wish.objective),
+        cost: cost::table(transport, kind, heartbeat, Bounds { safe, forgotten, margin, late: wish.timers_late }),
+        reason: reason(usable.len(), (path, found), heartbeat, longest, wish),
     })
 }
 

@@ -1,6 +1,5 @@
 //! What a heartbeat costs in a day, beside what others send.
 
-use super::heartbeat::TIMER_LATENESS;
 use crate::model::{Refresh, Transport};
 use crate::time::Duration;
 
@@ -66,11 +65,13 @@ pub(super) struct Bounds {
     /// The shortest silence after which something was forgotten.
     pub(super) forgotten: Option<Duration>,
     pub(super) margin: Duration,
+    /// How late timers may fire, a part of the interval.
+    pub(super) late: f64,
 }
 
 impl Bounds {
     fn fate(self, interval: Duration) -> Fate {
-        let latest = interval.mul_f64(TIMER_LATENESS);
+        let latest = interval.mul_f64(1.0 + self.late);
         if latest + self.margin <= self.safe {
             Fate::Lives
         } else if interval <= self.safe {

@@ -1,7 +1,9 @@
 //! What is known of one path from one run.
 
+use super::advise::Wish;
 use super::effects::Effects;
-use super::heartbeat::{self, TIMER_LATENESS};
+use super::heartbeat::{self, KERNEL_LATE};
+use super::settings::Objective;
 use crate::measure::doubt::is_server_first;
 use crate::measure::findings::{Findings, SpeakerFindings, Step, Verdict};
 use crate::model::{Cause, HoldRecord, Refresh, Transport};
@@ -94,21 +96,22 @@ impl PathEvidence {
             return rtt + RTO_MIN;
         }
         let implied = self.recorded.zip(self.pushes()).map(|(recorded, found)| {
-            let heartbeat = recorded.heartbeat.as_secs_f64() * TIMER_LATENESS;
+            let heartbeat = recorded.heartbeat.as_secs_f64() * (1.0 + KERNEL_LATE);
             let room = (shortest(&found.steps).map_or(0.0, |step| step.low.as_secs_f64()) - heartbeat).max(0.0);
             Duration::from_secs_f64(room / 3.0)
         });
         implied.map_or(RTO_UNKNOWN, |rto| rto.clamp(RTO_MIN, RTO_UNKNOWN))
     }
 
-    /// The longest heartbeat of this path that survives `lost` lost ones; never longer than what was tried and proven.
-    pub(super) fn longest_heartbeat(&self, found: &SpeakerFindings, lost: u32) -> Duration {
+    /// The longest heartbeat of this path that survives what is wished; never longer than what was tried and proven.
+    pub(super) fn longest_heartbeat(&self, found: &SpeakerFindings, wish: Wish) -> Duration {
+        let (lost, late) = (wish.tolerate_lost, wish.timers_late);
         let computed = match self.transport {
-            Transport::Tcp => heartbeat::longest(safe(found), self.margin(lost)),
+            Transport::Tcp => heartbeat::longest(safe(found), self.margin(lost), late),
             // nobody repeats a lost datagram before the next heartbeat
             Transport::Udp => {
                 let rtt = self.rtt.unwrap_or(RTO_UNKNOWN);
-                heartbeat::longest(safe(found).saturating_sub(rtt) / lost.saturating_add(1), Duration::ZERO)
+                heartbeat::longest(safe(found).saturating_sub(rtt) / lost.saturating_add(1), Duration::ZERO, late)
             }
         };
         match self.recorded {
@@ -119,7 +122,10 @@ impl PathEvidence {
             // the run knew the round trip when it computed its own; from the room that it left, rounded down already, a
             // tenth less would come out
             Some(Recorded { heartbeat, .. })
-                if self.rtt.is_none() && lost == heartbeat::TOLERATED && found.confidence >= CONFIDENT =>
+                if self.rtt.is_none()
+                    && wish.leaves_the_usual_room()
+                    && found.confidence >= CONFIDENT
+                    && heartbeat < Objective::Balanced.longest() =>
             {
                 heartbeat
             }

@@ -2,11 +2,12 @@
 //!
 //! Two kinds of refresh need two sums. *Data* that is lost is repeated by TCP itself after its retransmission timeouts:
 //! the heartbeat leaves room for those. A lost *TCP keepalive* is repeated only after another keepalive interval, and
-//! both of its timers may be late: `1.125 × (time + lost × interval) + RTT` must fit into the safe silence.
+//! both of its timers may be late: `1.125 × (time + lost × interval) + RTT` must fit into the safe silence. The kernel sends those, so however late a program's
+//! timers may be, its own lateness counts.
 
 use super::cost::Cost;
 use super::effects::Effects;
-use super::heartbeat::TIMER_LATENESS;
+use super::heartbeat::KERNEL_LATE;
 use crate::model::Refresh;
 use crate::time::Duration;
 
@@ -59,6 +60,11 @@ impl Objective {
         }
     }
 
+    /// Why a heartbeat is no longer than it is.
+    pub(super) fn asks(self) -> String {
+        format!("; --objective {} asks for no more than that", self.as_str())
+    }
+
     /// The word on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -93,7 +99,7 @@ impl Keepalive {
     /// The keepalive that fits into `safe` although `lost` probes in a row are lost and every timer is late; never
     /// longer than `heartbeat`. `None` where whole seconds are too coarse.
     pub fn fit(safe: Duration, rtt: Duration, heartbeat: Duration, lost: u32, objective: Objective) -> Option<Self> {
-        let room = (safe.saturating_sub(rtt).as_secs_f64() / TIMER_LATENESS).floor();
+        let room = (safe.saturating_sub(rtt).as_secs_f64() / (1.0 + KERNEL_LATE)).floor();
         let room = room.min(f64::from(MAX_KEEPALIVE)) as u32;
         let interval = (room / lost.saturating_add(4)).clamp(1, objective.probe_pause());
         let repeats = lost.checked_mul(interval)?;
@@ -103,7 +109,7 @@ impl Keepalive {
             return None;
         }
         let probes = lost.saturating_add(objective.more_probes()).min(MAX_PROBES);
-        let late = |seconds: u32| (f64::from(seconds) * TIMER_LATENESS).ceil() as u64;
+        let late = |seconds: u32| (f64::from(seconds) * (1.0 + KERNEL_LATE)).ceil() as u64;
         let user_timeout = late(time + repeats) + u64::from(interval);
         let noticed = late(time + probes * interval).max(user_timeout + late(interval));
         Some(Self {
@@ -155,14 +161,14 @@ pub(super) fn answer_within(objective: Objective, margin: Duration) -> Duration 
 }
 
 /// When a dead path is noticed with data: a late heartbeat, then the wait for its answer.
-pub(super) fn noticed_after(heartbeat: Duration, answer_within: Duration) -> Duration {
-    whole_seconds_up(heartbeat.mul_f64(TIMER_LATENESS) + answer_within)
+pub(super) fn noticed_after(heartbeat: Duration, late: f64, answer_within: Duration) -> Duration {
+    whole_seconds_up(heartbeat.mul_f64(1.0 + late) + answer_within)
 }
 
 /// A server that closes idle connections must wait for one and a half late heartbeats (the factor with which MQTT's server
 /// waits, MQTT 3.1.1 section 3.1.2.10) and for the repeats of the lost ones.
-pub(super) fn server_idle_timeout(heartbeat: Duration, margin: Duration) -> Duration {
-    whole_seconds_up(heartbeat.mul_f64(TIMER_LATENESS * 1.5) + margin)
+pub(super) fn server_idle_timeout(heartbeat: Duration, late: f64, margin: Duration) -> Duration {
+    whole_seconds_up(heartbeat.mul_f64((1.0 + late) * 1.5) + margin)
 }
 
 fn whole_seconds_up(d: Duration) -> Duration {

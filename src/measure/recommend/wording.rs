@@ -15,15 +15,20 @@ pub(super) fn lost_ones(lost: u32) -> String {
     }
 }
 
+/// A share, with as many digits as it has.
+pub(super) fn percent(share: f64) -> String {
+    format!("{} %", (share * 1000.0).round() / 10.0)
+}
+
 /// Why, in one sentence.
 pub(super) fn reason(
     paths: usize,
     (path, found): Usable<'_>,
     heartbeat: Duration,
     longest: Duration,
-    lost: u32,
-    objective: Objective,
+    wish: Wish,
 ) -> String {
+    let lost = wish.tolerate_lost;
     let low = shortest(&found.steps).map_or(0.0, |step| step.low.as_secs_f64());
     let where_ = if paths > 1 { format!("the shortest of {paths} runs") } else { "the path".to_owned() };
     let what = match (expires(found), found.steps.len()) {
@@ -46,12 +51,8 @@ pub(super) fn reason(
             format!("less the time to repeat {} ({:.1} s)", lost_ones(lost), path.margin(lost).as_secs_f64())
         }
     };
-    let capped = if heartbeat < longest {
-        format!("; --objective {} asks for no more than that", objective.as_str())
-    } else {
-        String::new()
-    };
-    format!("{what}{sure}; {room}, less 12.5 % for late timers{tried}{capped}")
+    let capped = if heartbeat < longest { wish.objective.asks() } else { String::new() };
+    format!("{what}{sure}; {room}, less {} for late timers{tried}{capped}", percent(wish.timers_late))
 }
 
 /// What changed the answer.

@@ -10,6 +10,7 @@ use crate::journal::columns::timestamp;
 use crate::measure::attribute::Ended;
 use crate::measure::other_end::Counts;
 use crate::model::duration::{human, human_range, short};
+use crate::report::grouped::grouped;
 use crate::report::style::{INDENT, Look, Page, Style, wrap};
 use crate::time::{Duration, Instant};
 use std::fmt::Display;
@@ -338,26 +339,12 @@ fn plural(count: impl TryInto<u64>, one: &str, many: &str) -> String {
     format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }
 
-/// `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (nth, digit) in digits.chars().enumerate() {
-        if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_by_thousands() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    fn one_is_not_many() {
         assert_eq!(plural(1_u64, "packet", "packets"), "1 packet");
     }
 }

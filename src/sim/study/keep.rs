@@ -8,6 +8,7 @@ use super::super::paths::{Population, Truth, draw};
 use super::super::{Rng, World, drive};
 use crate::boxes::{Activity, Eats};
 use crate::measure::keep::{ALL, Cell};
+use crate::measure::recommend::Objective;
 use crate::measure::{Plan, Planner, Request};
 use crate::model::{Effect, Experiment, HoldRecord, Outcome, Refresh};
 use crate::time::{Duration, Instant};
@@ -125,10 +126,12 @@ pub fn case(row: &KeepRow, seed: u64) -> (KeepCase, Vec<HoldRecord>) {
         try_spacing: Duration::ZERO,
         recheck: 0,
     };
-    let plan = match Plan::keeping(request, &ALL, 2) {
+    let mut plan = match Plan::keeping(request, &ALL, 2) {
         Ok(plan) => plan,
         Err(error) => unreachable!("the rows of the study are valid requests: {error}"),
     };
+    // How long a heartbeat can be, not how long one would have it.
+    plan.wish.objective = Objective::Battery;
     let limit = Instant::from_start(row.population.max * 8 + Duration::from_secs(1200));
     let mut planner = Planner::new(plan);
     let trace = drive(&mut planner, &mut World::new(&path, seed), limit);

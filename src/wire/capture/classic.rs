@@ -197,22 +197,14 @@ impl Classic {
         what: &str,
     ) -> Result<bool, CaptureError> {
         let from = window.position();
-        loop {
-            window.consume(1);
-            if !window.has(self.header)? {
-                window.consume(self.header);
-                return Ok(false);
-            }
+        let found = window.seek(self.header, |window| {
             let header = self.parse(window.bytes());
-            if !self.is_likely(&header) {
-                continue;
-            }
             let whole = self.header + header.kept;
-            if window.has(whole)? && self.leads_on(window, &header, whole)? {
-                let skipped = window.position() - from;
-                log.add(from, number, format!("{what}: {skipped} bytes are skipped, to where a record begins"));
-                return Ok(true);
-            }
+            Ok(self.is_likely(&header) && window.has(whole)? && self.leads_on(window, &header, whole)?)
+        })?;
+        if let Some(skipped) = found {
+            log.add(from, number, format!("{what}: {skipped} bytes are skipped, to where a record begins"));
         }
+        Ok(found.is_some())
     }
 }

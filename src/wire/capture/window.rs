@@ -46,6 +46,27 @@ impl<R: Read> Window<R> {
         if self.end - self.start >= wanted { Ok(true) } else { self.fill(wanted) }
     }
 
+    /// Passes over bytes, at least one, until something `begins` of which at least `least` bytes are there: how many they
+    /// were. `None`: there is none, and everything is passed over.
+    #[cold]
+    pub(super) fn seek(
+        &mut self,
+        least: usize,
+        mut begins: impl FnMut(&mut Self) -> Result<bool, CaptureError>,
+    ) -> Result<Option<u64>, CaptureError> {
+        let from = self.consumed;
+        loop {
+            self.consume(1);
+            if !self.has(least)? {
+                self.consume(least);
+                return Ok(None);
+            }
+            if begins(self)? {
+                return Ok(Some(self.consumed - from));
+            }
+        }
+    }
+
     #[cold]
     fn fill(&mut self, wanted: usize) -> Result<bool, CaptureError> {
         if self.ended {

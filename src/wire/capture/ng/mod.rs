@@ -206,23 +206,16 @@ impl Ng {
         what: &str,
     ) -> Result<bool, CaptureError> {
         let from = window.position();
-        loop {
-            window.consume(1);
-            if !window.has(SHORTEST)? {
-                window.consume(SHORTEST);
-                return Ok(false);
-            }
+        let found = window.seek(SHORTEST, |window| {
             let bytes = window.bytes();
-            if !is_known(bytes, self.big_endian) {
-                continue;
-            }
-            let Some((length, big_endian)) = length(bytes, self.big_endian) else { continue };
-            if window.has(length)? && word(&window.bytes()[length - 4..], big_endian) as usize == length {
-                let skipped = window.position() - from;
-                log.add(from, number, format!("{what}: {skipped} bytes are skipped, to where a block begins"));
-                return Ok(true);
-            }
+            let known = is_known(bytes, self.big_endian).then(|| length(bytes, self.big_endian)).flatten();
+            let Some((length, big_endian)) = known else { return Ok(false) };
+            Ok(window.has(length)? && word(&window.bytes()[length - 4..], big_endian) as usize == length)
+        })?;
+        if let Some(skipped) = found {
+            log.add(from, number, format!("{what}: {skipped} bytes are skipped, to where a block begins"));
         }
+        Ok(found.is_some())
     }
 }
 

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use idlescope::boxes::{Activity, BoxSpec, Eats, Rules, personas};
-use idlescope::measure::keep::{ALL, Cell};
+use idlescope::measure::keep::{ALL, Cell, LIMITED};
 use idlescope::measure::{Findings, Plan, Planner, Request};
 use idlescope::model::{Effect, Experiment, Outcome, Refresh};
 use idlescope::sim::study::keep::{KeepScore, header, rows, run as run_row};
@@ -135,6 +135,27 @@ fn boxes_that_eat_keepalives() {
     check("eats zero-byte", personas::eating_keepalives(s(IDLE), Eats::ZeroByte), IDLE, "-+++++", true);
     check("eats one-byte", personas::eating_keepalives(s(IDLE), Eats::OneByte), IDLE, "+-++++", true);
     check("eats both", personas::eating_keepalives(s(IDLE), Eats::Every), IDLE, "--++++", true);
+}
+
+#[test]
+fn what_dies_before_the_server_tells_whether_the_clients_packets_alone_are_enough() {
+    let boxes = [
+        ("any", firewall(Activity::Any), Effect::Effective),
+        ("outbound only", firewall(Activity::Outbound), Effect::Effective),
+        ("inbound only", firewall(Activity::Inbound), Effect::Ineffective),
+        ("data only", firewall(Activity::Payload), Effect::Ineffective),
+        ("eats zero-byte", personas::eating_keepalives(s(IDLE), Eats::ZeroByte), Effect::Effective),
+        ("eats one-byte", personas::eating_keepalives(s(IDLE), Eats::OneByte), Effect::Ineffective),
+    ];
+    for (name, node, expected) in boxes {
+        let (findings, trace) = run(&path(node), request(512, s(600)), 1);
+        let limited: Vec<&Cell> = findings.kept.iter().filter(|cell| cell.hop.is_some()).collect();
+        let [cell] = limited[..] else { panic!("{name}: {limited:?}") };
+        // The box and the link before it: one hop less than to the server.
+        assert_eq!((cell.kind, cell.hop, cell.both()), (LIMITED, Some(1), expected), "{name}");
+        let rows = trace.decided.iter().filter(|row| row.hop.is_some());
+        assert!(rows.clone().count() >= 3 && rows.clone().all(|row| row.refresh == LIMITED), "{name}");
+    }
 }
 
 #[test]

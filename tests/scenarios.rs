@@ -36,7 +36,7 @@ fn run(scenario: &Scenario) -> Vec<Row> {
     let target: Target = scenario.target.parse().unwrap();
     let arguments = Arguments::parse_from(std::iter::once("probe").chain(scenario.probe.iter().map(String::as_str)));
     let profile = arguments.request.profile().unwrap();
-    let plan = arguments.request.plan(&profile, &target).unwrap();
+    let plan = arguments.request.plan(&profile, &target, EngineKind::Kernel).unwrap();
     let mut planner = Planner::new(plan);
     let trace = drive(&mut planner, &mut World::new(&PathSpec::from(&chain), 7), Instant::from_secs_f64(100_000.0));
     assert_eq!(trace.stopped, Stopped::Done, "{}", scenario.name);

@@ -26,7 +26,7 @@ pub struct PlanArgs {
 /// Runs the command.
 pub fn run(args: &PlanArgs, terminal: &Terminal) -> Result<(), Failure> {
     let profile = args.request.profile()?;
-    let plan = args.request.plan(&profile, &args.target)?;
+    let plan = args.request.plan(&profile, &args.target, EngineKind::Kernel)?;
     if args.json {
         let document = json!({
             "schema": 1,

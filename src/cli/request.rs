@@ -2,10 +2,10 @@
 
 use super::exit::Failure;
 use super::values;
-use crate::measure::keep::PLAIN;
+use crate::measure::keep::{ALL, PLAIN};
 use crate::measure::{Plan, PlanError};
 use crate::model::duration::short;
-use crate::model::{Scheme, Target};
+use crate::model::{EngineKind, Scheme, Target};
 use crate::profile::Profile;
 use crate::time::Duration;
 
@@ -43,8 +43,8 @@ impl RequestArgs {
         crate::profile::load(&self.profile).map_err(Failure::usage)
     }
 
-    /// The plan for `target`: the profile, with the flags over it.
-    pub fn plan(&self, profile: &Profile, target: &Target) -> Result<Plan, Failure> {
+    /// The plan for `target`: the profile, with the flags over it. With raw sockets more kinds of refresh can be tried.
+    pub fn plan(&self, profile: &Profile, target: &Target, engine: EngineKind) -> Result<Plan, Failure> {
         let mut request = profile.request(target.scheme == Scheme::Reflector);
         request.min = self.min.unwrap_or(request.min);
         request.max = self.max.unwrap_or(request.max);
@@ -53,7 +53,11 @@ impl RequestArgs {
         if self.no_recheck {
             request.recheck = 0;
         }
-        Plan::keeping(request, &PLAIN, self.verify).map_err(|error| refused(&error))
+        let kinds = match engine {
+            EngineKind::Raw => &ALL[..],
+            _ => &PLAIN,
+        };
+        Plan::keeping(request, kinds, self.verify).map_err(|error| refused(&error))
     }
 }
 

@@ -112,8 +112,11 @@ fn fact(fact: &Fact) -> Vec<(&'static str, Value)> {
                 }),
             ),
         ],
-        Fact::Refreshed { kind, what } => {
-            vec![named("refreshed"), ("refresh", json!(kind.as_str())), ("what", json!(what.as_str()))]
+        Fact::Refreshed { kind, what, hop } => {
+            let mut fields =
+                vec![named("refreshed"), ("refresh", json!(kind.as_str())), ("what", json!(what.as_str()))];
+            fields.extend(hop.map(|hop| ("hop", json!(hop))));
+            fields
         }
         Fact::Echo { seq, sent } => vec![named("echo"), ("seq", json!(seq)), ("sent_s", run_time(*sent))],
         Fact::ServiceLost { error } => vec![named("service-lost"), ("error", json!(error))],

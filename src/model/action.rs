@@ -49,6 +49,10 @@ pub enum Action {
         hold: HoldId,
         /// What to send.
         kind: Refresh,
+        /// With a TTL that reaches every hop but the other end: it is never answered, and tells whether the client's packets
+        /// alone keep the boxes' state. The engine says which TTL that was; where it does not know the distance, or
+        /// finds that it was wrong about it: `Unsupported`.
+        limited: bool,
     },
     /// Ask the other end what it saw of the connection. Answered by `Testified`, or by nothing.
     Testify {

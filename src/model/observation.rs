@@ -93,6 +93,8 @@ pub enum Fact {
         kind: Refresh,
         /// What became of it.
         what: Refreshed,
+        /// The TTL that it was sent with, where that was limited: the hop at which it dies.
+        hop: Option<u8>,
     },
     /// The answer to `Beat`.
     Echo {

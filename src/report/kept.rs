@@ -35,11 +35,14 @@ pub(super) fn lines(cells: &[Cell], style: Style) -> Vec<String> {
 }
 
 fn told(cell: &Cell) -> String {
-    let name = name(cell.kind);
+    let name = match cell.hop {
+        Some(hop) => format!("{} that reach hop {hop} only", name(cell.kind)),
+        None => name(cell.kind).to_owned(),
+    };
     match (cell.pushes, cell.answers, cell.interval) {
         (Effect::Effective, Effect::Ineffective, _) => format!("{name} (for pushes; the client's word is lost)"),
         (_, _, Some(interval)) => format!("{name} (seen up to {})", duration::short(interval)),
-        _ => name.to_owned(),
+        _ => name,
     }
 }
 
@@ -48,6 +51,7 @@ pub(super) fn json(cells: &[Cell]) -> Value {
     let cell = |cell: &Cell| {
         json!({
             "refresh": cell.kind,
+            "hop": cell.hop,
             "pushes": cell.pushes,
             "answers": cell.answers,
             "interval_s": cell.interval.map(|interval| number(&duration::seconds(interval))),

@@ -5,7 +5,7 @@ use super::grouped::grouped;
 use crate::journal::{RunInfo, columns};
 use crate::measure::keep::Keeping;
 use crate::measure::{Cost, Plan};
-use crate::model::{FirstSpeaker, duration};
+use crate::model::{FirstSpeaker, Refresh, duration};
 use crate::time::Duration;
 use serde_json::{Value, json};
 use std::time::SystemTime;
@@ -69,7 +69,10 @@ fn text(plan: &Plan, info: &RunInfo, cost: &Cost) -> String {
 
 /// What is kept alive beside the ladder.
 fn kept(keep: &Keeping) -> String {
-    let kinds: Vec<&str> = keep.kinds.iter().map(|kind| kind.as_str()).collect();
+    let kind = |(kind, limited): (Refresh, bool)| {
+        if limited { format!("{kind} that dies one hop before the target") } else { kind.to_string() }
+    };
+    let kinds: Vec<String> = keep.tried().map(kind).collect();
     let proof = match keep.verify {
         0 => String::new(),
         _ => " and prove the heartbeat (--verify)".to_owned(),
@@ -97,6 +100,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         "client_first": plan.client_first,
         "control": parts.control,
         "kept": plan.keep.as_ref().map_or(0, Keeping::connections),
+        "limited_kind": plan.keep.as_ref().and_then(|keep| keep.limited),
         "kinds": plan.keep.as_ref().map(|keep| keep.kinds.clone()).unwrap_or_default(),
         "verify": plan.keep.as_ref().map(|keep| keep.verify),
         "recheck": request.recheck,

@@ -7,11 +7,14 @@ use crate::boxes::Direction;
 use crate::model::{Fact, HoldId, Refresh, Refreshed};
 
 impl World {
-    /// Sends one refresh of `kind`. All kinds are possible here.
-    pub(super) fn refresh(&mut self, now: u64, hold: HoldId, kind: Refresh) {
+    /// Sends one refresh of `kind`. All kinds are possible here; limited ones are packets without data.
+    pub(super) fn refresh(&mut self, now: u64, hold: HoldId, kind: Refresh, limited: bool) {
         let Some(conn) = self.conn(hold) else { return };
         if self.conns[conn as usize].client != Client::Open {
             return;
+        }
+        if limited {
+            return self.refresh_on_the_way(now, conn, kind);
         }
         if matches!(kind, Refresh::TcpKeepalive | Refresh::TcpKeepalive1b | Refresh::DataClient) {
             self.conns[conn as usize].asked_for = Some(kind);
@@ -26,7 +29,25 @@ impl World {
             // It leaves on the other side; word of it comes over the service channel.
             Refresh::DataServer => return self.ask_service(now, Word::Nudge(conn)),
         }
-        self.see(now, Some(conn), Fact::Refreshed { kind, what: Refreshed::Left });
+        self.refreshed(now, conn, kind, Refreshed::Left);
+    }
+
+    /// One that dies before the other end.
+    fn refresh_on_the_way(&mut self, now: u64, conn: u32, kind: Refresh) {
+        let payload = match kind {
+            Refresh::TcpKeepalive => Some(0),
+            Refresh::TcpKeepalive1b => Some(1),
+            _ => None,
+        };
+        let Some((payload, ttl)) = payload.zip(self.reach()) else {
+            return self.refreshed(now, conn, kind, Refreshed::Unsupported);
+        };
+        self.send_dying(now, conn, payload, ttl);
+        self.see(now, Some(conn), Fact::Refreshed { kind, what: Refreshed::Left, hop: Some(ttl) });
+    }
+
+    fn refreshed(&mut self, now: u64, conn: u32, kind: Refresh, what: Refreshed) {
+        self.see(now, Some(conn), Fact::Refreshed { kind, what, hop: None });
     }
 
     /// The reflector is asked to say something on a connection.
@@ -45,7 +66,7 @@ impl World {
             Word::Nudged(told) => (told, Refresh::DataServer, Refreshed::Left),
             _ => return,
         };
-        self.see(now, Some(conn), Fact::Refreshed { kind, what });
+        self.refreshed(now, conn, kind, what);
     }
 
     /// Something came from the server: what was asked for has been acknowledged, unless data are still under way.
@@ -58,6 +79,6 @@ impl World {
             return;
         }
         self.conns[conn as usize].asked_for = None;
-        self.see(now, Some(conn), Fact::Refreshed { kind, what: Refreshed::Answered });
+        self.refreshed(now, conn, kind, Refreshed::Answered);
     }
 }

@@ -38,6 +38,24 @@ impl World {
         self.send(now, packet);
     }
 
+    /// A keepalive of the client with so small a TTL.
+    pub(super) fn send_dying(&mut self, now: u64, conn: u32, payload: u16, ttl: u8) {
+        let packet = Packet { keepalive: true, payload, ttl, ..self.acknowledging(conn, Direction::Outbound) };
+        self.send(now, packet);
+    }
+
+    /// The largest TTL of the client's packets that does not reach the server; `None` where every one does.
+    pub(super) fn reach(&self) -> Option<u8> {
+        let arrives = |ttl: u8| {
+            self.nodes.iter().try_fold(ttl, |ttl, node| match node {
+                Node::Link(link) => ttl.checked_sub(link.hops),
+                Node::Router => Some(ttl.saturating_sub(1)).filter(|ttl| *ttl > 0),
+                Node::Box(station) => Some(ttl.saturating_sub(u8::from(station.hop))).filter(|ttl| *ttl > 0),
+            })
+        };
+        (1..Segment::TTL).rev().find(|ttl| arrives(*ttl).is_none())
+    }
+
     /// The answer of a kernel that has no socket for a segment (RFC 9293 section 3.10.7.1).
     pub(super) fn refuse(&mut self, now: u64, about: &Packet) {
         let flags = if about.flags.has(Flags::ACK) { Flags::RST } else { Flags::RST | Flags::ACK };

@@ -136,7 +136,7 @@ impl World {
                     FirstSpeaker::Client => self.ask(now, conn),
                 }
             }
-            Action::Refresh { hold, kind } => self.refresh(now, hold, kind),
+            Action::Refresh { hold, kind, limited } => self.refresh(now, hold, kind, limited),
             Action::Close { hold } => self.close(now, hold),
             // Nobody asks without packets, and none are shown here.
             Action::Testify { .. } => {}

@@ -9,7 +9,7 @@ use idlescope::time::Duration;
 const MS: Duration = Duration::from_millis(1);
 
 fn of(kind: Refresh, what: Refreshed) -> Fact {
-    Fact::Refreshed { kind, what }
+    Fact::Refreshed { kind, what, hop: None }
 }
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn each_kind_of_data_leaves_is_answered_and_is_no_test() {
     let mut bench = Bench::to(served.address, Scheme::Reflector).await;
     bench.open(1, Experiment::Refresh).await;
     for kind in [Refresh::Data, Refresh::DataClient, Refresh::DataServer, Refresh::Data] {
-        bench.engine.perform(Action::Refresh { hold: HoldId(1), kind });
+        bench.engine.perform(Action::Refresh { hold: HoldId(1), kind, limited: false });
         let mut facts: Vec<Fact> = bench.all(200 * MS).await.into_iter().map(|seen| seen.fact).collect();
         // Data of the server and the word of them come on two connections.
         facts.sort_by_key(|fact| *fact != of(kind, Refreshed::Left));
@@ -37,7 +37,7 @@ async fn a_keepalive_of_the_kernel_leaves_at_once_and_again_when_asked_again() {
     bench.next(1200 * MS).await;
     for _ in 0..2 {
         let asked = bench.clock.now();
-        bench.engine.perform(Action::Refresh { hold: HoldId(1), kind });
+        bench.engine.perform(Action::Refresh { hold: HoldId(1), kind, limited: false });
         let seen = bench.all(1200 * MS).await;
         let facts: Vec<_> = seen.iter().map(|seen| seen.fact.clone()).collect();
         assert_eq!(facts, [of(kind, Refreshed::Left), of(kind, Refreshed::Answered)]);
@@ -53,7 +53,7 @@ async fn what_has_to_be_crafted_is_said_to_be_unsupported() {
     let mut bench = Bench::to(served.address, Scheme::Reflector).await;
     bench.open(1, Experiment::Refresh).await;
     for kind in [Refresh::Ack, Refresh::TcpKeepalive1b] {
-        bench.engine.perform(Action::Refresh { hold: HoldId(1), kind });
+        bench.engine.perform(Action::Refresh { hold: HoldId(1), kind, limited: false });
         assert_eq!(bench.next(200 * MS).await.map(|seen| seen.fact), Some(of(kind, Refreshed::Unsupported)));
     }
 }

@@ -7,6 +7,7 @@ mod support;
 mod alive;
 mod ground;
 mod owned;
+mod refreshing;
 mod table;
 mod watch;
 
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         owned::a_connection_without_a_kernel_opens_speaks_and_closes_through_a_nat,
         owned::without_its_guard_the_kernel_resets_what_it_does_not_know,
         owned::a_closed_port_says_so_to_a_connection_without_a_kernel,
+        refreshing::every_kind_leaves_is_answered_if_anybody_does_that_and_disturbs_nothing,
+        refreshing::a_neighbour_is_too_near_for_packets_that_die_before_it,
         watch::a_sniffer_sees_the_ports_it_was_told_of_and_errors_about_them_and_nothing_else,
         watch::sockets_outlive_the_privileges_that_they_were_opened_with,
         watch::an_ordinary_user_without_a_namespace_is_told_what_is_missing,

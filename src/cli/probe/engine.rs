@@ -139,6 +139,22 @@ impl Chosen {
         }
     }
 
+    /// What is known of its distance, in one line; ordinary sockets do not ask.
+    pub(super) fn distance(&self) -> Option<String> {
+        let Self::Raw(engine) = self else { return None };
+        Some(match engine.distance() {
+            Some(1) => {
+                "It is 1 hop away: no packet dies before it, so whether our packets alone refresh is not tried.".into()
+            }
+            Some(hops) => format!("It is {hops} hops away: keepalives that die at hop {} are tried too.", hops - 1),
+            None => {
+                "How many hops away it is could not be told (it answers no keepalives with a small TTL): whether our \
+                     packets alone refresh is not tried."
+                    .into()
+            }
+        })
+    }
+
     pub(super) fn hold_limit(&self) -> Option<Duration> {
         match self {
             Self::Kernel(engine) => engine.hold_limit(),

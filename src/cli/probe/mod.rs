@@ -22,7 +22,7 @@ use super::exit::{Exit, Failure};
 use super::terminal::Terminal;
 use crate::io::{self, Family};
 use crate::measure::Plan;
-use crate::model::{Scheme, Target};
+use crate::model::{EngineKind, Scheme, Target};
 use crate::run::Interrupts;
 use engine::Choice;
 use resume::Earlier;
@@ -42,11 +42,14 @@ pub fn run(args: &ProbeArgs, terminal: &Terminal) -> Result<Exit, Failure> {
                  leave --send out"
             )));
         }
-        let mut plan = args.request.plan(&profile, target)?;
-        plan.wish = args.wish.into();
+        let [plan, crafting] = [EngineKind::Kernel, EngineKind::Raw].map(|kind| {
+            let plan = args.request.plan(&profile, target, kind)?;
+            Ok::<_, Failure>(Plan { wish: args.wish.into(), ..plan })
+        });
+        let (plan, crafting) = (plan?, crafting?);
         io::ensure_file_limit(plan.cost().connections).map_err(|e| session::engine_failure(&e))?;
         let earlier = args.resume.as_deref().map(|file| Earlier::of(file, target)).transpose()?;
-        work.push(Work { target: target.clone(), plan, earlier });
+        work.push(Work { target: target.clone(), plan, crafting, earlier });
     }
     if args.raw_owned && args.engine == Engine::Kernel {
         return Err(Failure::usage("--raw-owned is for the raw engine: leave --engine kernel out"));
@@ -75,7 +78,10 @@ fn interrupts() -> Result<Interrupts, Failure> {
 /// What to measure: a target, its plan, and what an earlier run has decided.
 struct Work {
     target: Target,
+    /// With ordinary sockets.
     plan: Plan,
+    /// With raw ones, which can send more: as many connections.
+    crafting: Plan,
     earlier: Option<Earlier>,
 }
 
@@ -169,7 +175,8 @@ async fn measure(
     results: &mut Results,
 ) {
     let Run { work, address, choice } = run;
-    let session = Session::new(settings, &work.target, address, &work.plan, work.earlier.as_ref(), choice.kind());
+    let plan = if choice.kind() == EngineKind::Raw { &work.crafting } else { &work.plan };
+    let session = Session::new(settings, &work.target, address, plan, work.earlier.as_ref(), choice.kind());
     match session.run(choice, files, interrupts).await {
         Ok(measured) => {
             results.exit = results.exit.worst(measured.exit);

@@ -188,6 +188,10 @@ impl<'a> Session<'a> {
             engine = choice.connect(config) => engine.map_err(|e| engine_failure(&e))?,
         };
         self.reached(engine.rtt(), &line);
+        let tries_limited = self.plan.keep.as_ref().is_some_and(|keep| keep.limited.is_some());
+        if let Some(distance) = engine.distance().filter(|_| tries_limited) {
+            self.settings.terminal.note(&distance);
+        }
         if let Some(limit) = engine.hold_limit().filter(|limit| *limit < self.plan.cost().longest) {
             let limit = crate::model::duration::human(limit);
             return Err(Failure::usage(format!(

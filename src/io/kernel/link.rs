@@ -120,7 +120,7 @@ impl Link {
     }
 
     pub(super) fn refreshed(&self, at: Instant, kind: Refresh, what: Refreshed) {
-        self.fact(at, Fact::Refreshed { kind, what });
+        self.fact(at, Fact::Refreshed { kind, what, hop: None });
     }
 
     pub(super) fn answer_seen(&self, at: Instant) {

@@ -295,7 +295,7 @@ impl Engine for KernelEngine {
             }
             Action::Beat { hold, seq } => self.beat(hold, seq),
             Action::Test { hold, speaker, tries } => self.test(hold, speaker, tries),
-            Action::Refresh { hold, kind } => self.refresh(hold, kind),
+            Action::Refresh { hold, kind, limited } => self.refresh(hold, kind, limited),
             Action::Testify { hold } => self.order(hold, Order::Testify { of: None }),
             Action::Close { hold } => {
                 if self.holds.remove(&hold).is_some() {

@@ -17,7 +17,7 @@ const LATE: Duration = Duration::from_secs(10);
 
 impl KernelEngine {
     /// Sends one refresh, or says that it cannot.
-    pub(super) fn refresh(&mut self, id: HoldId, kind: Refresh) {
+    pub(super) fn refresh(&mut self, id: HoldId, kind: Refresh, limited: bool) {
         let reflector = self.session.config.scheme == Scheme::Reflector;
         let Some(hold) = self.holds.get_mut(&id) else { return };
         let Some(link) = hold.link.clone() else { return };
@@ -25,6 +25,8 @@ impl KernelEngine {
         let now = link.now();
         match kind {
             Refresh::None => {}
+            // A socket's TTL could be lowered for a keepalive, and whatever else its kernel says meanwhile with it.
+            _ if limited => link.refreshed(now, kind, Refreshed::Unsupported),
             Refresh::TcpKeepalive => {
                 let task = tokio::spawn(keepalive::refresh(Arc::downgrade(&link))).abort_handle();
                 replace(&mut hold.refresh, task);

@@ -78,7 +78,7 @@ impl KernelEngine {
             Frame::Pushed { hold, nth } => (at, HoldId(hold), Fact::Tried { nth }),
             Frame::Nudged { hold } => {
                 let (kind, what) = (Refresh::DataServer, Refreshed::Left);
-                (at, HoldId(hold), Fact::Refreshed { kind, what })
+                (at, HoldId(hold), Fact::Refreshed { kind, what, hop: None })
             }
             Frame::Answered { hold, .. } => {
                 let pushed = self.confirmations.confirmed(HoldId(hold))?;

@@ -2,12 +2,14 @@
 //!
 //! Its answer to a SYN comes with the first connection. With a reflector two more connections are opened and ended on
 //! order, one with a reset and one in order (and its host begins to count our packets, so that it can testify); and the one that was reset is asked once more, of which its kernel knows
-//! nothing by then. Of another service only the close is seen, where the first connection is closed. What does not come
+//! nothing by then. A few more ask how far away it is. Of another service only the close is seen, where the first connection is closed. What does not come
 //! within a moment is done without.
 
 use super::RawEngine;
+use super::distance::{SCOUTS, Search};
 use super::sockets::plain;
 use crate::io::Engine;
+use crate::io::raw::Craft;
 use crate::model::sighting::{Content, Flags};
 use crate::model::target::Scheme;
 use crate::model::{Action, Experiment, Fact, HoldId, Observation, Sighting, Situation};
@@ -18,6 +20,7 @@ use std::net::SocketAddr;
 /// Names that no planner gives.
 const RESET: HoldId = HoldId(u32::MAX);
 const CLOSED: HoldId = HoldId(u32::MAX - 1);
+const FIRST_SCOUT: u32 = u32::MAX - 1 - SCOUTS;
 /// How long each step may take, on top of some round trips.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -45,20 +48,26 @@ impl RawEngine {
     async fn order_endings(&mut self, elicited: &mut Elicited) {
         // The reflector's host counts packets for us from the first question on: what was before, it could not say later.
         self.perform(Action::Testify { hold: RESET });
-        for hold in [RESET, CLOSED] {
+        let scouts = (FIRST_SCOUT..).take(SCOUTS as usize).map(HoldId);
+        let all = [RESET, CLOSED].into_iter().chain(scouts.clone());
+        for hold in all.clone() {
             self.perform(Action::Open { hold, experiment: Experiment::Ladder });
         }
         let mut kept = Vec::new();
         let mut open = 0;
         let trip = self.rtt();
         let until = self.clock.now() + PATIENCE + 6 * trip;
-        while open < 2
+        while open < all.clone().count()
             && let Some(seen) = self.observe(until).await
         {
             match (seen.hold, &seen.fact) {
                 (Some(hold), Fact::Opened { .. }) => {
                     open += 1;
-                    self.order(hold, if hold == RESET { Order::Reset } else { Order::Close });
+                    match hold {
+                        RESET => self.order(hold, Order::Reset),
+                        CLOSED => self.order(hold, Order::Close),
+                        _ => {}
+                    }
                 }
                 (Some(_), Fact::OpenFailed { .. }) => open += 1,
                 (Some(hold), Fact::Sighted(sighting)) => elicited.see(Some(hold), sighting),
@@ -66,17 +75,29 @@ impl RawEngine {
                 (None, _) => kept.push(seen),
             }
         }
-        let until = self.clock.now() + PATIENCE + 3 * trip;
-        while !elicited.is_complete()
-            && let Some(seen) = self.observe(until).await
-        {
-            match (seen.hold, &seen.fact) {
-                (Some(hold), Fact::Sighted(sighting)) => elicited.see(Some(hold), sighting),
-                (Some(_), _) => {}
-                (None, _) => kept.push(seen),
+        let mut search = Search::new(scouts, elicited.ttl().unwrap_or_default());
+        // Some boxes swallow keepalives with a byte, and others those without.
+        for craft in [Craft::keepalive_byte, Craft::keepalive] {
+            if !search.is_unanswered() {
+                break;
+            }
+            self.ask_scouts(&mut search, craft);
+            let until = self.clock.now() + PATIENCE + 3 * trip;
+            while !(elicited.is_complete() && search.is_over())
+                && let Some(seen) = self.observe(until).await
+            {
+                match (seen.hold, &seen.fact) {
+                    (Some(hold), Fact::Sighted(sighting)) => {
+                        elicited.see(Some(hold), sighting);
+                        search.see(hold, sighting.ends().0 == elicited.target, sighting);
+                    }
+                    (Some(_), _) => {}
+                    (None, _) => kept.push(seen),
+                }
             }
         }
-        for hold in [RESET, CLOSED] {
+        self.distance = search.found();
+        for hold in all {
             self.perform(Action::Close { hold });
         }
         self.ready.extend(kept);
@@ -97,6 +118,11 @@ impl Elicited {
 
     fn is_complete(&self) -> bool {
         [Situation::Abort, Situation::Unknown, Situation::Close].into_iter().all(|situation| self.has(situation))
+    }
+
+    /// The TTL of the target's answer to a SYN.
+    fn ttl(&self) -> Option<u8> {
+        self.seen.iter().find(|(known, _)| *known == Situation::SynAck).map(|(_, sighting)| sighting.network.ttl)
     }
 
     /// Takes in a packet on a connection that was to end as its name says, or on another one.

@@ -8,15 +8,19 @@
 //!
 //! - `sockets`: what has to be opened while this process has its privileges;
 //! - `watch`: what becomes of a hold's packets, and of resets;
+//! - `refresh`: what keeps a hold alive, crafted where no socket sends it;
 //! - `owned`: holds without the kernel's TCP, where that is asked for;
-//! - `calibrate`: what the target's own packets look like, before it is judged by them.
+//! - `calibrate`: what the target's own packets look like, before it is judged by them;
+//! - `distance`: how many hops away it is.
 //!
 //! Where the kernel lets us, holds are immune to resets: one is seen and reported, but not obeyed, so that a forged one ends
 //! nothing. Control connections obey: they are replaced where they end. Elsewhere resets are obeyed, and only the keepalive
 //! tells.
 
 mod calibrate;
+mod distance;
 mod owned;
+mod refresh;
 mod sockets;
 mod watch;
 
@@ -30,6 +34,7 @@ use crate::model::{Action, Experiment, Fact, HoldId, Observation, Sighting};
 use crate::time::{Duration, Instant};
 use crate::wire::frame::{Order, Traffic};
 use owned::Owned;
+use refresh::Refreshing;
 use sockets::Watcher;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -53,6 +58,10 @@ pub struct RawEngine {
     ready: VecDeque<Observation>,
     /// Keepalives that are to be sent, and until when they are of use.
     asking: VecDeque<Question>,
+    /// Refreshes that are to be sent, or answered.
+    refreshing: BTreeMap<HoldId, Refreshing>,
+    /// The smallest TTL that reaches the target, where that is known.
+    distance: Option<u8>,
     /// Packets to and from the target on none of the holds, while calibration wants them.
     others: Option<Vec<Sighting>>,
 }
@@ -89,6 +98,8 @@ impl RawEngine {
             holds: BTreeMap::new(),
             ready: VecDeque::new(),
             asking: VecDeque::new(),
+            refreshing: BTreeMap::new(),
+            distance: None,
             others: Some(Vec::new()),
         };
         engine.calibrate(scheme).await;
@@ -142,6 +153,8 @@ impl RawEngine {
     fn blind(&mut self, error: &RawError) {
         self.sniffer = None;
         self.asking.clear();
+        // Without packets there is nothing to craft from, and no answer is seen.
+        self.distance = None;
         let at = self.clock.now();
         self.ready.push_back(Observation { at, hold: None, fact: Fact::Blind { error: error.to_string() } });
     }
@@ -163,7 +176,8 @@ impl Engine for RawEngine {
                 self.close_owned(hold);
                 self.release(hold);
             }
-            Action::Beat { .. } | Action::Test { .. } | Action::Refresh { .. } | Action::Testify { .. } => {}
+            Action::Refresh { hold, kind, limited } => return self.refresh(hold, kind, limited),
+            Action::Beat { .. } | Action::Test { .. } | Action::Testify { .. } => {}
         }
         self.kernel.perform(action);
     }
@@ -175,7 +189,11 @@ impl Engine for RawEngine {
             if let Some(ready) = self.ready.pop_front() {
                 return Some(ready);
             }
-            let next = [self.ask(self.clock.now()), self.owned.as_ref().and_then(Owned::next)];
+            let now = self.clock.now();
+            let next = [self.ask(now), self.send_refreshes(now), self.owned.as_ref().and_then(Owned::next)];
+            if let Some(ready) = self.ready.pop_front() {
+                return Some(ready);
+            }
             let wake = next.into_iter().flatten().fold(until, Instant::min);
             let woken = tokio::select! {
                 biased;

@@ -10,7 +10,7 @@ use crate::io::raw::owned::{Moved, Owner, Settings, State};
 use crate::io::raw::{Craft, RawError};
 use crate::model::sighting::Content;
 use crate::model::target::Scheme;
-use crate::model::{Ending, Experiment, Fact, FirstSpeaker, HoldId, Observation, Tries, Witness};
+use crate::model::{Ending, Experiment, Fact, FirstSpeaker, HoldId, Observation, Refresh, Tries, Witness};
 use crate::time::{Duration, Instant};
 use crate::wire::auth::Transcript;
 use crate::wire::frame::{Frame, FrameCodec, Order};
@@ -62,6 +62,11 @@ struct Trying {
 impl Owned {
     pub(super) fn new(owner: Owner, scheme: Scheme, open_timeout: Duration, send: Option<Vec<u8>>) -> Self {
         Self { owner, scheme, open_timeout, send, holds: BTreeMap::new(), ports: BTreeMap::new() }
+    }
+
+    /// The port of our end of `hold`.
+    pub(super) fn port_of(&self, hold: HoldId) -> Option<u16> {
+        self.ports.get(&hold).copied()
     }
 
     /// When something is to be done next.
@@ -250,6 +255,8 @@ impl RawEngine {
                     self.answered(port, at);
                 } else if !heard.is_empty() {
                     self.heard(port, at);
+                } else if acknowledged {
+                    self.answers_data(hold, at, Refresh::DataClient);
                 }
             }
         }
@@ -274,6 +281,8 @@ impl RawEngine {
                     self.tell(hold, at, Fact::Heard);
                 }
                 Ok(Some(Frame::TryEcho { .. })) => self.answered(port, at),
+                Ok(Some(Frame::Pong { .. })) => self.answers_data(hold, at, Refresh::Data),
+                Ok(Some(Frame::Note)) => self.answers_data(hold, at, Refresh::DataServer),
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => return,
             }
@@ -319,14 +328,14 @@ impl RawEngine {
 }
 
 /// Says something on a connection without a kernel.
-fn say(owner: &mut Owner, port: u16, bytes: &[u8]) -> Result<(), RawError> {
+pub(super) fn say(owner: &mut Owner, port: u16, bytes: &[u8]) -> Result<(), RawError> {
     if let Some(connection) = owner.connection(port) {
         connection.write(bytes);
     }
     owner.push(port)
 }
 
-fn encoded(frame: Frame) -> Vec<u8> {
+pub(super) fn encoded(frame: Frame) -> Vec<u8> {
     let mut bytes = BytesMut::new();
     // A frame of ours is never too long.
     let _ = FrameCodec::default().encode(frame, &mut bytes);

@@ -74,6 +74,7 @@ impl RawEngine {
         let Some(watched) = self.holds.get_mut(&hold) else { return };
         if !segment.flags.has(Flags::RST) {
             watched.came(segment);
+            self.answers_refresh(hold, at, segment);
             return;
         }
         // As a kernel takes it (RFC 5961 section 3.2): exactly at the number that is expected next. A refused opening has
@@ -163,6 +164,7 @@ impl RawEngine {
             self.lines.forget(local, plain(self.target));
         }
         self.asking.retain(|question| question.hold != hold);
+        self.refreshing.remove(&hold);
         self.ready.retain(|seen| seen.hold != Some(hold));
     }
 }

@@ -55,6 +55,10 @@ pub(super) struct Verdict {
 pub(super) struct Kept {
     pub(super) id: HoldId,
     pub(super) kind: Refresh,
+    /// Its refreshes are to die before the other end.
+    pub(super) limited: bool,
+    /// The hop at which they die.
+    pub(super) hop: Option<u8>,
     pub(super) purpose: Purpose,
     pub(super) copy: u32,
     pub(super) open_at: Instant,
@@ -84,6 +88,8 @@ impl Kept {
         Self {
             id,
             kind,
+            limited: false,
+            hop: None,
             purpose,
             copy,
             open_at,
@@ -150,7 +156,7 @@ impl Kept {
             unasked: verdict.unasked,
             rtt: self.rtt,
             local_port: self.port.filter(|&port| port != 0),
-            hop: None,
+            hop: self.hop,
             grounds: None,
         }
     }

@@ -3,6 +3,7 @@
 use crate::measure::findings::SpeakerFindings;
 use crate::model::{Effect, Experiment, FirstSpeaker, HoldRecord, Outcome, Refresh};
 use crate::time::Duration;
+use std::collections::BTreeSet;
 
 /// This many connections must have been forgotten although they were refreshed before a kind is called ineffective: one
 /// may have been lost for another reason.
@@ -13,6 +14,8 @@ const FORGOTTEN: usize = 2;
 pub struct Cell {
     /// What was sent.
     pub kind: Refresh,
+    /// The hop at which it died, where it was sent with such a TTL: then nobody answered it.
+    pub hop: Option<u8>,
     /// Whether it keeps pushes of the server coming.
     pub pushes: Effect,
     /// Whether it keeps the client's word arriving.
@@ -38,16 +41,19 @@ pub fn weaker(a: Effect, b: Effect) -> Effect {
 /// was forgotten.
 pub fn matrix(records: &[HoldRecord], found: &SpeakerFindings) -> Vec<Cell> {
     let kinds = Refresh::ALL.iter().copied().filter(|kind| *kind != Refresh::None);
-    let tried = |kind: Refresh| records.iter().any(|r| is_refreshed(r) && r.refresh == kind);
-    kinds.filter(|kind| tried(*kind)).map(|kind| cell(kind, records, found)).collect()
+    // What went all the way first.
+    let hops = |kind: Refresh| -> BTreeSet<Option<u8>> {
+        records.iter().filter(|r| is_refreshed(r) && r.refresh == kind).map(|r| r.hop).collect()
+    };
+    kinds.flat_map(|kind| hops(kind).into_iter().map(move |hop| cell(kind, hop, records, found))).collect()
 }
 
 fn is_refreshed(record: &HoldRecord) -> bool {
     matches!(record.experiment, Experiment::Refresh | Experiment::Verify)
 }
 
-fn cell(kind: Refresh, records: &[HoldRecord], found: &SpeakerFindings) -> Cell {
-    let untested = Cell { kind, pushes: Effect::Untested, answers: Effect::Untested, interval: None };
+fn cell(kind: Refresh, hop: Option<u8>, records: &[HoldRecord], found: &SpeakerFindings) -> Cell {
+    let untested = Cell { kind, hop, pushes: Effect::Untested, answers: Effect::Untested, interval: None };
     let onset = found.steps.iter().map(|step| step.low).min();
     // past the last of several expiries, so that every box on the path would have forgotten
     let Some((onset, last)) = onset.zip(found.steps.iter().filter_map(|step| step.high).max()) else {
@@ -59,6 +65,7 @@ fn cell(kind: Refresh, records: &[HoldRecord], found: &SpeakerFindings) -> Cell 
     let tried = records.iter().filter(|r| {
         is_refreshed(r)
             && r.refresh == kind
+            && r.hop == hop
             && r.interval.is_some_and(|interval| interval < onset)
             && r.outcome != Outcome::Void
     });
@@ -84,6 +91,7 @@ fn cell(kind: Refresh, records: &[HoldRecord], found: &SpeakerFindings) -> Cell 
     };
     Cell {
         kind,
+        hop,
         pushes: effect(kept + half, forgotten),
         answers: effect(kept, forgotten + half),
         interval: longest.filter(|_| effect(kept, forgotten + half) == Effect::Effective),

@@ -19,7 +19,7 @@ mod trial;
 
 pub(super) use matrix::is_kept;
 pub use matrix::{Cell, matrix, weaker};
-pub use plan::{ALL, Keeping, PLAIN};
+pub use plan::{ALL, Keeping, LIMITED, PLAIN};
 
 use crate::model::{Action, Cause, Fact, HoldId, HoldRecord, Observation, Outcome, Output, Refresh, Tries};
 use crate::time::{Duration, Instant};
@@ -83,7 +83,8 @@ pub(super) struct Keeper {
     proof: Proof,
     /// Connections are dying beyond what lives: growing ones are not refreshed while that lasts.
     still: bool,
-    unsupported: Vec<Refresh>,
+    /// What the engine cannot send; whether with a limited TTL.
+    unsupported: Vec<(Refresh, bool)>,
     now: Instant,
     next_id: u32,
     out: VecDeque<Output>,
@@ -125,10 +126,11 @@ impl Keeper {
         self.proof = Proof::default();
         let mut at = base;
         for copy in 0..self.keeping.copies {
-            for kind in self.keeping.kinds.clone() {
-                if !self.unsupported.contains(&kind) {
+            for (kind, limited) in self.keeping.tried() {
+                if !self.unsupported.contains(&(kind, limited)) {
                     let series = plan::Doubling::from(self.min, copy, self.keeping.copies);
-                    self.add(kind, Purpose::Grows(series), copy, at);
+                    let i = self.add(kind, Purpose::Grows(series), copy, at);
+                    self.holds[i].limited = limited;
                     at += self.gap;
                 }
             }
@@ -251,7 +253,7 @@ impl Keeper {
             }
             // Enough others do the same.
             Fact::OpenFailed { .. } => self.holds[i].state = State::Over,
-            Fact::Refreshed { kind, what } => self.seen_refresh(i, seen.at, *kind, *what),
+            Fact::Refreshed { kind, what, hop } => self.seen_refresh(i, seen.at, *kind, *what, *hop),
             Fact::Tried { .. } => self.seen_try(i, seen.at),
             Fact::Heard => self.seen_push(i, seen.at),
             Fact::Answered => self.seen_answer(i, seen.at),

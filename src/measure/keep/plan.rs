@@ -19,6 +19,8 @@ use crate::time::Duration;
 pub struct Keeping {
     /// Which kinds are tried.
     pub kinds: Vec<Refresh>,
+    /// Which kind is tried with packets too that die before the other end.
+    pub limited: Option<Refresh>,
     /// How many connections for each.
     pub copies: u32,
     /// At which age each early connection is refreshed once, ascending.
@@ -38,6 +40,9 @@ pub const ALL: [Refresh; 6] = [
     Refresh::DataClient,
     Refresh::DataServer,
 ];
+/// What is tried with a TTL too that reaches every hop but the other end, where crafted segments can be sent: most boxes
+/// count a byte, and nobody answers it.
+pub const LIMITED: Refresh = Refresh::TcpKeepalive1b;
 /// The two that settings are recommended for.
 const MAIN: [Refresh; 2] = [Refresh::TcpKeepalive, Refresh::Data];
 
@@ -72,22 +77,31 @@ impl Keeping {
         let span = (to / from).ln().max(0.0);
         let wanted = if verify == 0 { 0 } else { (span / GRID.ln()).ceil() as u32 + 1 };
         // All kinds while two thirds of the room are enough for the fewest copies of them.
-        let least = |kinds: &[Refresh]| kinds.len() as u32 * FEWEST;
-        let kinds = if least(kinds) * 3 <= room * 2 { kinds } else { &MAIN };
-        let early = wanted.min(room / 2).min(room - least(kinds).min(room));
-        let copies = ((room - early) / (kinds.len() as u32).max(1)).min(COPIES);
+        let fits = |kinds: usize| kinds as u32 * FEWEST * 3 <= room * 2;
+        let limited = Some(LIMITED).filter(|kind| kinds.contains(kind) && fits(kinds.len() + 1));
+        let kinds = if fits(kinds.len()) { kinds } else { &MAIN };
+        let tried = (kinds.len() + usize::from(limited.is_some())) as u32;
+        let early = wanted.min(room / 2).min(room - (tried * FEWEST).min(room));
+        let copies = ((room - early) / tried.max(1)).min(COPIES);
         let ratio = (to / from).powf(1.0 / f64::from(early.max(2) - 1));
         Some(Self {
             kinds: kinds.to_vec(),
+            limited,
             copies,
             early: (0..early).map(|i| Duration::from_secs_f64(from * ratio.powi(i as i32))).collect(),
             verify,
         })
     }
 
+    /// Everything that is tried, and whether its packets are to die before the other end.
+    pub fn tried(&self) -> impl Iterator<Item = (Refresh, bool)> + use<> {
+        let limited = self.limited.map(|kind| (kind, true));
+        self.kinds.clone().into_iter().map(|kind| (kind, false)).chain(limited)
+    }
+
     /// Connections that it opens beside the ladder.
     pub fn connections(&self) -> u32 {
-        self.kinds.len() as u32 * self.copies + self.early.len() as u32
+        self.tried().count() as u32 * self.copies + self.early.len() as u32
     }
 }
 

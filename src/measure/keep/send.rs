@@ -17,6 +17,8 @@ impl Kept {
     /// When the last refresh is to be sent again; never where TCP sees to that, or it was answered.
     pub(super) fn repeat_at(&self, rtt: Duration, rto: Duration) -> Option<Instant> {
         let most = match self.kind {
+            // Nobody answers what never arrives.
+            _ if self.limited => 1,
             Refresh::TcpKeepalive | Refresh::TcpKeepalive1b => REPEATS,
             Refresh::Ack => 1,
             _ => 0,
@@ -51,16 +53,17 @@ impl Keeper {
         } else {
             hold.repeats += 1;
         }
-        let (id, kind) = (hold.id, hold.kind);
-        self.act(Action::Refresh { hold: id, kind });
+        let (id, kind, limited) = (hold.id, hold.kind, hold.limited);
+        self.act(Action::Refresh { hold: id, kind, limited });
     }
 
-    pub(super) fn seen_refresh(&mut self, i: usize, at: Instant, kind: Refresh, what: Refreshed) {
+    pub(super) fn seen_refresh(&mut self, i: usize, at: Instant, kind: Refresh, what: Refreshed, hop: Option<u8>) {
         if what == Refreshed::Left {
             self.holds[i].touched = Some(at);
+            self.holds[i].hop = hop;
         }
         match what {
-            Refreshed::Unsupported => self.forget_kind(kind),
+            Refreshed::Unsupported => self.forget_kind(kind, self.holds[i].limited),
             Refreshed::Left if self.holds[i].asked.is_some() => {
                 let hold = &mut self.holds[i];
                 hold.asked = None;
@@ -73,13 +76,14 @@ impl Keeper {
     }
 
     /// The engine cannot send it: nothing is learnt from these connections.
-    fn forget_kind(&mut self, kind: Refresh) {
-        if !self.unsupported.contains(&kind) {
-            self.unsupported.push(kind);
+    fn forget_kind(&mut self, kind: Refresh, limited: bool) {
+        if !self.unsupported.contains(&(kind, limited)) {
+            self.unsupported.push((kind, limited));
         }
         for i in 0..self.holds.len() {
             let hold = &self.holds[i];
-            if hold.kind == kind && matches!(hold.purpose, Purpose::Grows(_)) && hold.state != State::Over {
+            let same = (hold.kind, hold.limited) == (kind, limited);
+            if same && matches!(hold.purpose, Purpose::Grows(_)) && hold.state != State::Over {
                 self.close(i);
             }
         }

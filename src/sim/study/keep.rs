@@ -256,7 +256,7 @@ fn last(case: &KeepCase) -> f64 {
 
 /// 0: the cell is right, 1: wrong, 2: left open.
 pub fn verdict(case: &KeepCase, kind: Refresh) -> usize {
-    let found = case.cells.iter().find(|c| c.kind == kind).map_or(Effect::Untested, Cell::both);
+    let found = case.cells.iter().find(|c| c.kind == kind && c.hop.is_none()).map_or(Effect::Untested, Cell::both);
     match (found, keeps(case.counts, kind)) {
         (Effect::Untested, _) => 2,
         (Effect::Effective, true) | (Effect::Ineffective, false) => 0,

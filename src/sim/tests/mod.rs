@@ -85,7 +85,11 @@ impl Actor {
     }
 
     pub(super) fn refresh(&mut self, hold: u32, kind: Refresh) -> &mut Self {
-        self.act(Action::Refresh { hold: HoldId(hold), kind })
+        self.act(Action::Refresh { hold: HoldId(hold), kind, limited: false })
+    }
+
+    pub(super) fn refresh_limited(&mut self, hold: u32, kind: Refresh) -> &mut Self {
+        self.act(Action::Refresh { hold: HoldId(hold), kind, limited: true })
     }
 
     pub(super) fn beat(&mut self, hold: u32, seq: u32) -> &mut Self {
@@ -126,7 +130,8 @@ fn line(seen: &Observation) -> String {
         Fact::HalfAnswered => "half answered".to_owned(),
         Fact::Ended { how, witness: Witness::Client } => format!("{how} here"),
         Fact::Ended { how, witness: Witness::Reflector } => format!("{how} there"),
-        Fact::Refreshed { kind, what } => format!("{kind} {what}"),
+        Fact::Refreshed { kind, what, hop: None } => format!("{kind} {what}"),
+        Fact::Refreshed { kind, what, hop: Some(hop) } => format!("{kind} to hop {hop} {what}"),
         Fact::Echo { seq, .. } => format!("echo {seq}"),
         Fact::ServiceLost { .. } => "service lost".to_owned(),
         Fact::Suspended { slept } => return format!("slept {:.0} s", slept.as_secs_f64()),

@@ -55,3 +55,28 @@ fn a_refresh_says_when_it_left_and_when_it_was_answered() {
     server.sort();
     assert_eq!(server, ["6.100 data-server answered", "6.100 data-server left"]);
 }
+
+#[test]
+fn what_dies_before_the_server_refreshes_what_counts_the_clients_packets_and_is_never_answered() {
+    let kept = |rules: Rules| {
+        let mut actor = Actor::on(&around(rules));
+        let kind = Refresh::TcpKeepalive1b;
+        actor.open(1).until(6.0).refresh_limited(1, kind).until(12.0).refresh_limited(1, kind).until(18.0);
+        // A link of one hop on either side of the box.
+        let left = ["6.000", "12.000"].map(|at| format!("{at} tcp-keepalive-1b to hop 1 left"));
+        assert_eq!(actor.saw(1)[1..], left);
+        actor.push(1).until(25.0).saw(1).iter().any(|line| line.ends_with(" answered"))
+    };
+    let firewall = strict_firewall(s(10.0));
+    assert!(kept(firewall));
+    assert!(kept(refreshed_by(firewall, Activity::Outbound)));
+    assert!(!kept(refreshed_by(firewall, Activity::Inbound)), "nobody answers");
+    assert!(!kept(refreshed_by(firewall, Activity::Payload)));
+    assert!(kept(eating_keepalives(s(10.0), Eats::ZeroByte)));
+    assert!(!kept(eating_keepalives(s(10.0), Eats::OneByte)));
+    let mut actor = Actor::on(&around(firewall));
+    assert_eq!(
+        actor.open(1).until(1.0).refresh_limited(1, Refresh::Data).until(2.0).saw(1)[1..],
+        ["1.000 data unsupported"]
+    );
+}

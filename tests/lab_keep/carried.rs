@@ -11,8 +11,9 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 /// A push that takes longer was lost, whatever comes later: a lab's round trip takes less than a millisecond.
 const IN_TIME: Duration = Duration::from_secs(1);
-/// What arrives sooner is not a repetition: the kernel repeats nothing within `TCP_RTO_MIN` (include/net/tcp.h), not even
-/// with tail loss probes while a single segment is out (`tcp_schedule_loss_probe` in `net/ipv4/tcp_output.c`).
+/// What arrives sooner is not a repetition: the kernel repeats nothing within `TCP_RTO_MIN` (`include/net/tcp.h`), not even
+/// with tail loss probes while a single segment is out (`tcp_schedule_loss_probe` in
+/// `net/ipv4/tcp_output.c`).
 const NOT_REPEATED: Duration = Duration::from_millis(200);
 const PUSH: &str = "push ";
 

@@ -147,7 +147,8 @@ fn run(lab: &Lab, groups: Vec<(String, Option<Keepalive>, Vec<Schedule>)>) -> Ve
 pub(crate) struct Soak<'a> {
     /// The path, as it was asked for; also the seed.
     pub(crate) boxes: &'a str,
-    /// The measured expiry's upper bound, in seconds.
+    /// The measured expiry's bounds, in seconds.
+    pub(crate) low: f64,
     pub(crate) high: f64,
     /// Connections that are refreshed too late.
     pub(crate) late: usize,
@@ -186,7 +187,8 @@ impl Soak<'_> {
         }
         let done = run(lab, groups);
         let told: Vec<String> = done.iter().map(Group::told).collect();
-        let told = format!("{}: soaked for {long:.1} s\n    {}", self.boxes, told.join("\n    "));
+        let found = format!("forgets after {} to {} s, soaked for {long:.1} s", self.low, self.high);
+        let told = format!("{}: {found}\n    {}", self.boxes, told.join("\n    "));
         println!("{told}");
         assert_eq!(done[0].failed(), 0, "{told}\n{:#?}", done[0].carried);
         assert!(done[0].carried.iter().all(|one| one.pushes > 0), "{told}");
@@ -200,7 +202,7 @@ impl Soak<'_> {
 
 /// On a path with a maximum age connections fail at that age, however often they speak.
 pub(crate) fn ends_at_its_age(lab: &Lab, boxes: &str, age: f64) {
-    let soak = Soak { boxes, high: age, late: 0, fail: 0 };
+    let soak = Soak { boxes, low: age, high: age, late: 0, fail: 0 };
     let mut random = soak.random();
     let schedules = (0..RECOMMENDED).map(|_| spoken(age / 4.0, 2.0 * age, &mut random)).collect();
     let done = run(lab, vec![(format!("data every {} s", age / 4.0), None, schedules)]);

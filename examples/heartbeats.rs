@@ -25,7 +25,9 @@ fn main() {
         row.seed += shift;
         let cases = run(&row, paths as u64);
         let scores = DayScore::all(&cases);
-        scores.iter().for_each(|score| println!("{}", score.line(&row)));
+        for score in &scores {
+            println!("{}", score.line(&row));
+        }
         for case in cases.iter().filter(|c| c.lived[0].is_none_or(|lived| lived.deaths() > 0)) {
             let _ = writeln!(notes, "{}: {}", row.name, story(case));
         }

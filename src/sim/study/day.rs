@@ -253,3 +253,58 @@ fn live(path: &PathSpec, seed: u64, habit: Habit) -> Lived {
     }
     lived
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boxes::{LinkSpec, Rules, personas};
+
+    const T: Duration = Duration::from_mins(1);
+
+    fn day(rules: Rules, every: u64) -> Lived {
+        let link = || NodeSpec::Link(LinkSpec::plain(Duration::from_millis(20)));
+        let path = PathSpec::along([link(), NodeSpec::Box(rules), link()]);
+        let pace = Pace::Fixed(Duration::from_secs(every));
+        live(&path, 1, Habit { kind: Refresh::Data, pace, patience: Patience::Answer(PATIENCE) })
+    }
+
+    #[test]
+    fn within_the_expiry_nothing_dies_whatever_the_box_does() {
+        for rules in [
+            personas::strict_firewall(T),
+            personas::reviving_firewall(T),
+            personas::announcing_reset(T),
+            personas::closing_balancer(T),
+            personas::resetting_on_next(T),
+        ] {
+            let lived = day(rules, 53);
+            assert_eq!((lived.deaths(), lived.opened), (0, 1), "{rules:?}");
+            assert!((1450..=1630).contains(&lived.beats), "53 s, up to 12.5 % late: {}", lived.beats);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_every_heartbeat_revives_dies_before_each_of_them() {
+        let lived = day(personas::reviving_firewall(T), 70);
+        assert_eq!(lived.opened, 1, "the client never knows");
+        let unseen = lived.forgotten - lived.beats as u32;
+        assert!(unseen <= 1, "once before each heartbeat, and perhaps at the end: {lived:?}");
+        assert_eq!(lived.torn, 0);
+    }
+
+    #[test]
+    fn a_connection_that_is_dropped_or_reset_dies_once() {
+        for rules in [personas::strict_firewall(T), personas::resetting_on_next(T), personas::announcing_reset(T)] {
+            let lived = day(rules, 70);
+            assert!(lived.forgotten - (lived.opened - 1) <= 1, "{rules:?}: {lived:?}");
+            assert!(lived.opened > 900, "{rules:?}: {lived:?}");
+            assert_eq!(lived.torn, 0, "{rules:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_silence_of_the_day_counts() {
+        let lived = day(personas::strict_firewall(T), 86_399);
+        assert_eq!((lived.forgotten, lived.beats), (1, 0));
+    }
+}

@@ -204,6 +204,12 @@ impl Middlebox for HalfClosing {
         }
     }
 
+    fn knows(&self, now: Instant, flow: FlowId) -> bool {
+        let flow = self.flow(flow.0);
+        let open = matches!(flow.state, State::Open | State::Closing);
+        open && self.due_at(flow).is_none_or(|at| at > now)
+    }
+
     fn next_timeout(&self) -> Option<Instant> {
         self.due.peek().map(|Reverse((at, _))| *at)
     }

@@ -61,6 +61,12 @@ pub trait Middlebox: Send {
     /// Takes in a segment that arrived at `now`, travelling in `direction`, and says what leaves the box.
     fn handle(&mut self, now: Instant, direction: Direction, segment: Segment, out: &mut Emit);
 
+    /// Whether what is sent on `flow` at `now` would still find its state here. What keeps no state forgets nothing.
+    fn knows(&self, now: Instant, flow: FlowId) -> bool {
+        let _ = (now, flow);
+        true
+    }
+
     /// When the box wants to act of its own accord, at the earliest; `None`: never, as things are.
     fn next_timeout(&self) -> Option<Instant>;
 

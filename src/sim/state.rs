@@ -87,6 +87,9 @@ pub(super) struct Conn {
     pub(super) plain: Option<u32>,
     /// Its place in `streams`, once there are data.
     pub(super) stream: Option<u32>,
+    /// How often a box had forgotten it when a segment of it came, and which box has not learned of it again.
+    pub(super) lapses: u32,
+    pub(super) lapsed_at: Option<u8>,
 }
 
 /// The client's end.
@@ -222,6 +225,23 @@ impl Conn {
             asked_for: None,
             plain: None,
             stream: None,
+            lapses: 0,
+            lapsed_at: None,
+        }
+    }
+
+    /// A segment has come to the box at `index`, which still knew of the connection or did not. Segments of a connection
+    /// that the client is opening, or has given up, do not matter.
+    pub(super) fn passes(&mut self, index: usize, known: bool) {
+        let here = Some(index as u8);
+        if self.client != Client::Open {
+            return;
+        }
+        if known && self.lapsed_at == here {
+            self.lapsed_at = None;
+        } else if !known && self.lapsed_at.is_none() {
+            self.lapses += 1;
+            self.lapsed_at = here;
         }
     }
 }

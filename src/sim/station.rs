@@ -19,7 +19,9 @@ impl World {
             return;
         }
         let Some((flow, mapping)) = station.known_as(&packet) else { return };
-        let timestamps = self.conns[packet.conn as usize].timestamps;
+        let conn = &mut self.conns[packet.conn as usize];
+        conn.passes(index, station.machine.knows(instant(now), FlowId(flow)));
+        let timestamps = conn.timestamps;
         let segment = Segment {
             mapping,
             payload: packet.payload,

@@ -3,6 +3,7 @@
 //! `tests/simulation.rs` compares these lines with a committed table; `examples/accuracy.rs` computes them for more
 //! paths. Path `i` of a row is drawn from seed `row.seed + i`, so that every figure can be replayed.
 
+pub mod day;
 pub mod keep;
 mod rows;
 mod score;

@@ -8,9 +8,9 @@ use super::path::{Confirmation, NodeSpec, Opening, PathSpec, Restart};
 use super::rng::Rng;
 use super::state::{Client, Conn, Duplex, Node, Packet, Server, Service, ServiceState, Station, Word};
 use super::stream::{NEVER, Patience, Range};
-use super::ticks;
 use super::translation::Translations;
-use crate::boxes::{Direction, Emit};
+use super::{instant, ticks};
+use crate::boxes::{Direction, Emit, FlowId};
 use crate::model::{Action, Fact, FirstSpeaker, HoldId, Observation};
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -186,6 +186,23 @@ impl World {
         }
         seen.append(&mut self.seen);
         self.sleeps.client(self.now)
+    }
+
+    /// How often a box had forgotten `hold` while the client thought it open: seen by the first segment that came there
+    /// afterwards, or now. A connection that every segment revives may have been forgotten many times.
+    pub fn lapses(&self, hold: HoldId) -> u32 {
+        let Some(conn) = self.conn(hold).map(|conn| &self.conns[conn as usize]) else { return 0 };
+        let forgotten = || {
+            self.nodes.iter().any(|node| match node {
+                Node::Box(station) => {
+                    let flow = FlowId(conn.tuple);
+                    station.translations.is_none() && !station.machine.knows(instant(self.now), flow)
+                }
+                Node::Link(_) | Node::Router => false,
+            })
+        };
+        let now = conn.client == Client::Open && conn.lapsed_at.is_none() && forgotten();
+        conn.lapses + u32::from(now)
     }
 
     /// Connections opened so far, the service channel not counted.

@@ -12,8 +12,8 @@ mod table;
 
 use super::hash;
 use super::{
-    Activity, Direction, Eats, Edit, Emit, Flags, Inspection, Lifetime, Middlebox, Resets, Rewrites, Room, Rules,
-    Segment, Unknown, Unreachable,
+    Activity, Direction, Eats, Edit, Emit, Flags, FlowId, Inspection, Lifetime, Middlebox, Resets, Rewrites, Room,
+    Rules, Segment, Unknown, Unreachable,
 };
 use crate::time::{Duration, Instant};
 pub(super) use farewell::{Answer, answer, back, reset_of};
@@ -84,6 +84,14 @@ impl Stateful {
                     (idle, aged) => idle.or(aged),
                 }
             }
+        }
+    }
+
+    /// Whether the last look found `flow` overdue.
+    fn is_overdue(&self, now: Instant, flow: u32, entry: Entry) -> bool {
+        match (self.overdue_at(flow, entry), self.looked(now)) {
+            (Some(at), Some(looked)) => at.saturating_sub(self.pressure()) <= looked,
+            _ => false,
         }
     }
 
@@ -284,10 +292,7 @@ impl Middlebox for Stateful {
         if matches!(entry.state, State::Left { .. }) && self.handle_left(now, direction, segment, out) {
             return;
         }
-        let overdue = match (self.overdue_at(flow, entry), self.looked(now)) {
-            (Some(at), Some(looked)) => !self.timed && at <= looked,
-            _ => false,
-        };
+        let overdue = !self.timed && self.is_overdue(now, flow, entry);
         if overdue {
             self.table.forget(flow);
         }
@@ -298,6 +303,11 @@ impl Middlebox for Stateful {
         } else {
             self.handle_unknown(now, direction, segment, out);
         }
+    }
+
+    fn knows(&self, now: Instant, flow: FlowId) -> bool {
+        let entry = self.table.get(flow.0);
+        matches!(entry.state, State::Open | State::Closing) && !self.is_overdue(now, flow.0, entry)
     }
 
     fn next_timeout(&self) -> Option<Instant> {

@@ -84,6 +84,11 @@ impl Bounds {
     }
 }
 
+/// Packets of one heartbeat, both ways together.
+pub fn packets_of(transport: Transport, kind: Refresh) -> u64 {
+    packets_and_bytes(transport, kind).0
+}
+
 fn packets_and_bytes(transport: Transport, kind: Refresh) -> (u64, u64) {
     match (transport, kind) {
         // a question and its answer

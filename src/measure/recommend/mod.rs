@@ -20,7 +20,7 @@ pub mod settings;
 mod wording;
 
 pub use advise::{Advice, Refusal, Wish, advise};
-pub use cost::Cost as DailyCost;
+pub use cost::{Cost as DailyCost, packets_of};
 pub use effects::Effects;
 pub use evidence::{PathEvidence, Recorded};
 pub(super) use heartbeat::{lowered, recommend};

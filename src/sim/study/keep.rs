@@ -69,7 +69,7 @@ pub fn rows() -> Vec<KeepRow> {
 }
 
 /// What boxes count and swallow, each as often as the others.
-const KINDS: [(Activity, Eats); 6] = [
+pub(super) const KINDS: [(Activity, Eats); 6] = [
     (Activity::Any, Eats::Nothing),
     (Activity::Payload, Eats::Nothing),
     (Activity::Outbound, Eats::Nothing),

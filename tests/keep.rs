@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use idlescope::boxes::{Activity, BoxSpec, Eats, Rules, personas};
+use idlescope::boxes::{Activity, BoxSpec, Eats, Lifetime, Rules, personas};
 use idlescope::measure::keep::{ALL, Cell, LIMITED};
 use idlescope::measure::{Findings, Plan, Planner, Request};
 use idlescope::model::{Effect, Experiment, Outcome, Refresh};
@@ -192,6 +192,45 @@ fn a_mixture_is_kept_for_its_shorter_step_though_that_passes_while_it_is_resolve
     }
 }
 
+/// A box that remembers for a minute, until somebody changes that a little after the expiry is known.
+fn changing(at: u64, then: Duration) -> Rules {
+    let lifetime = Lifetime::Changes { idle: s(IDLE), at: s(at), then };
+    Rules { lifetime, ..personas::strict_firewall(s(IDLE)) }
+}
+
+#[test]
+fn a_heartbeat_that_fails_its_proof_is_lowered_and_proven_again() {
+    for seed in 0..4 {
+        let (findings, trace) = run(&path(changing(62, s(44))), request(512, s(600)), seed);
+        let found = findings.recommendation.expect("a heartbeat");
+        let outcomes = |above: u64| {
+            let verify = trace.decided.iter().filter(|r| r.experiment == Experiment::Verify);
+            let mine = verify.filter(|r| (r.interval.unwrap() > s(above)) && r.outcome != Outcome::Void);
+            mine.map(|r| r.outcome).collect::<Vec<_>>()
+        };
+        assert!(outcomes(44).len() >= 2 && outcomes(44).iter().all(|o| *o == Outcome::Silent), "{seed}: {trace:?}");
+        assert_eq!((found.verified, found.kind), (Some(true), Refresh::Data), "{seed}: {found:?}");
+        assert!(found.heartbeat >= s(20) && found.heartbeat < s(44), "{seed}: {found:?}");
+        assert!(found.reason.contains("connections died on 5"), "{}", found.reason);
+    }
+}
+
+#[test]
+fn a_heartbeat_that_never_holds_is_not_called_proven() {
+    for seed in 0..4 {
+        let (findings, trace) = run(&path(changing(62, Duration::from_millis(5500))), request(512, s(600)), seed);
+        let verify: Vec<_> = trace
+            .decided
+            .iter()
+            .filter(|r| r.experiment == Experiment::Verify)
+            .map(|r| (r.interval, r.outcome))
+            .collect();
+        assert_eq!(proofs(&trace).0, 0, "{seed}: {verify:?}");
+        let verified = findings.recommendation.as_ref().map(|r| r.verified);
+        assert!(matches!(verified, Some(Some(false))), "{seed}: {findings:?}");
+    }
+}
+
 #[test]
 fn a_path_that_forgets_nothing_needs_nothing_and_does_not_wait() {
     let (findings, trace) = run(&path(LinkSpec::plain(Duration::ZERO)), request(512, s(600)), 1);
@@ -233,6 +272,7 @@ fn the_table_is_what_the_keeper_reaches() {
         let score = KeepScore::new(&cases);
         let _ = writeln!(table, "{}", score.line(&row));
         let main = row.name.starts_with("512") || row.name.starts_with("700");
+        let few = row.name.starts_with("64");
         let mut demand = |what: &str, holds: bool| {
             if !holds {
                 wrong.push(format!("{}: {what} (seeds from {}): {score:?}", row.name, row.seed));
@@ -240,10 +280,25 @@ fn the_table_is_what_the_keeper_reaches() {
         };
         demand("no proof of a heartbeat above the expiry", score.false_proofs == 0);
         demand("at most 1 % of the cells are wrong", score.cells[1] <= 0.01 && score.main[1] <= 0.01);
-        demand("the median heartbeat is at least 0.75 T", score.heartbeat >= 0.75);
+        // 64 connections see T within a tenth of it, and the heartbeat is computed from the lower end.
+        demand("the median heartbeat is at least 0.75 T", score.heartbeat >= if few { 0.74 } else { 0.75 });
+        demand("the median of the whole answer is at most 2.2 T + 15 s", score.whole.0 <= 2.2);
+        if row.name.ends_with("no mixtures") {
+            // Up to the maximum the ladder's own search for a second step takes longest, with as few connections as these.
+            demand("the 95th percentile is at most 3 T + 15 s", score.whole.1 <= 3.0);
+        }
+        if row.name == "512, a guess holds" {
+            demand("the 95th percentile is at most 1.9 T + 15 s where a guess holds", score.whole.1 <= 1.9);
+            demand("the median is at most 1.8 T + 15 s where a guess holds", score.whole.0 <= 1.8);
+        }
         if main {
-            demand("nine tenths of the cells are told", score.cells[0] >= 0.9 && score.main[0] >= 0.93);
+            demand("of 100 cells 96 are told", score.cells[0] >= 0.96 && score.main[0] >= 0.97);
             demand("the heartbeat is proven", score.proven >= 0.98);
+        }
+        if row.name.ends_with("with recheck") {
+            // The answer is there before: what is asked once more with few connections is its confirmation.
+            demand("the re-check takes at most a twentieth of T beyond the answer", score.whole.1 <= 2.25);
+        } else if !few {
             demand("the 95th percentile of the whole answer is at most 2.2 T + 15 s", score.whole.1 <= 2.2);
         }
     }

@@ -69,6 +69,16 @@ pub enum Lifetime {
         /// Makes two paths hash differently.
         salt: u64,
     },
+    /// Somebody changes the setting during the run: flows that are active from then on get the new lifetime with their next
+    /// segment, as with the sysctls of conntrack.
+    Changes {
+        /// Lifetime before.
+        idle: Duration,
+        /// When, counted from the start of the run.
+        at: Duration,
+        /// Lifetime of what is active from then on.
+        then: Duration,
+    },
     /// Shrinks under load: `idle` up to `from` flows, then linearly down to nothing at `to` flows (OpenBSD pf's
     /// `adaptive.start` and `adaptive.end`, pf.conf(5)).
     Adaptive {

@@ -56,11 +56,12 @@ impl Stateful {
         self.table.live()
     }
 
-    /// The lifetime of `flow`; `None`: for ever.
-    fn lifetime(&self, flow: u32) -> Option<Duration> {
+    /// The lifetime of `flow`, last active at `active`; `None`: for ever.
+    fn lifetime(&self, flow: u32, active: Instant) -> Option<Duration> {
         match self.rules.lifetime {
             Lifetime::Never => None,
             Lifetime::Idle(idle) | Lifetime::Adaptive { idle, .. } => Some(idle),
+            Lifetime::Changes { idle, at, then } => Some(if active.since_start() < at { idle } else { then }),
             Lifetime::Mixture { first, second, share, salt } => {
                 if hash::unit(salt, flow) < share {
                     Some(first)
@@ -77,7 +78,7 @@ impl Stateful {
             State::Absent | State::Left { .. } => None,
             State::Closing => Some(entry.active + CLOSING_LINGER),
             State::Open => {
-                let idle = self.lifetime(flow).map(|idle| entry.active + idle);
+                let idle = self.lifetime(flow, entry.active).map(|idle| entry.active + idle);
                 let aged = self.rules.maximum_age.map(|age| entry.born + age);
                 match (idle, aged) {
                     (Some(idle), Some(aged)) => Some(idle.min(aged)),

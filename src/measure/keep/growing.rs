@@ -36,6 +36,12 @@ impl Keeper {
                 let hold = &mut self.holds[i];
                 hold.next = waits.then(|| hold.since + series.above(hold.last() - hold.since));
             }
+            Purpose::Guess(guess) => {
+                let waits = self.known.is_none() && self.holds[i].sent.len() < self.keeping.verify as usize;
+                let hold = &mut self.holds[i];
+                let next = if hold.sent.is_empty() { hold.since + guess.first } else { hold.last() + guess.interval };
+                hold.next = waits.then_some(next);
+            }
             Purpose::Proves => self.aim_proof(i),
         }
     }

@@ -1,6 +1,6 @@
 //! One connection that is kept alive, from opening to verdict.
 
-use super::plan::Series;
+use super::plan::{Guess, Series};
 use crate::model::{Cause, Experiment, FirstSpeaker, HoldId, HoldRecord, Outcome, Refresh};
 use crate::time::{Duration, Instant};
 
@@ -11,6 +11,8 @@ pub(super) enum Purpose {
     Grows(Series),
     /// What comes of it is decided when T is known.
     Early(Series),
+    /// Keeps a heartbeat that may turn out to be right.
+    Guess(Guess),
     /// Proves the recommended interval.
     Proves,
 }
@@ -34,6 +36,8 @@ pub(super) struct Trial {
     pub(super) tries: Vec<Instant>,
     pub(super) check: Instant,
     pub(super) rounds: u32,
+    /// The client's last word before it, after a silence as long, has not been answered although it had the time.
+    pub(super) unanswered: bool,
     /// The push arrived here; whether our answer arrives there is still open.
     pub(super) heard: Option<Instant>,
 }

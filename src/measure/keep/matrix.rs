@@ -97,9 +97,16 @@ pub(super) fn cell(kind: Refresh, hop: Option<u8>, records: &[HoldRecord], bound
             && r.interval.is_some_and(|interval| interval < onset)
             && r.outcome != Outcome::Void
     });
+    // Where the kind was seen to work, a proof that failed says that its interval is too long.
+    let works =
+        |r: &&HoldRecord| r.experiment == Experiment::Refresh && r.outcome == Outcome::Alive && r.silence > last;
+    let works = !endless && tried.clone().any(|r| works(&r));
     let (mut kept, mut half, mut forgotten) = (0, 0, 0);
     let mut longest = None;
     for record in tried {
+        if works && record.experiment == Experiment::Verify && record.outcome != Outcome::Alive {
+            continue;
+        }
         match record.outcome {
             Outcome::Alive if record.silence > last && !endless => {
                 kept += usize::from(record.first_speaker == FirstSpeaker::Server);

@@ -15,11 +15,13 @@ mod matrix;
 mod plan;
 mod proof;
 mod send;
+#[cfg(test)]
+mod tests;
 mod trial;
 
 pub(super) use matrix::{Bounds, is_kept};
 pub use matrix::{Cell, matrix, weaker};
-pub use plan::{ALL, Keeping, LIMITED, PLAIN};
+pub use plan::{ALL, Guess, Keeping, LIMITED, PLAIN};
 
 use crate::model::{Action, Cause, Fact, HoldId, HoldRecord, Observation, Outcome, Output, Refresh, Tries};
 use crate::time::{Duration, Instant};
@@ -149,6 +151,16 @@ impl Keeper {
             let series = plan::Series::early(self.min, copy, self.keeping.early);
             self.add(Refresh::Data, Purpose::Early(series), copy, at);
             at += self.gap;
+        }
+        self.add_guesses(at);
+    }
+
+    fn add_guesses(&mut self, mut at: Instant) {
+        for guess in self.keeping.guesses.clone() {
+            for copy in 0..plan::GUESS_COPIES {
+                self.add(Refresh::Data, Purpose::Guess(guess), copy, at);
+                at += self.gap;
+            }
         }
     }
 

@@ -11,6 +11,10 @@
 //! only go on at exactly H: the refresh that has been is the first that was necessary, and the second follows while others
 //! would still be opening. Wherever T is, some of them were refreshed between 0.2 T and 0.3 T, and the last push comes at
 //! about 0.25 T + 2 H.
+//!
+//! **Guessed** connections bet on a timeout that the profile names: refreshed first at a quarter of it, and then every 0.76
+//! of it. If it is T, two refreshes were necessary by the time that T is known, and the last push comes at 1.8 T. A heartbeat
+//! of 0.76 T is recommended then, for that is the one that was proven.
 
 use crate::measure::Request;
 use crate::model::Refresh;
@@ -30,8 +34,28 @@ pub struct Keeping {
     pub copies: u32,
     /// How many early connections.
     pub early: u32,
+    /// Heartbeats that would be right for timeouts which the profile names.
+    pub guesses: Vec<Guess>,
     /// How many refreshes at the recommended interval must each be proven necessary; 0: nothing is verified.
     pub verify: u32,
+}
+
+/// A heartbeat that is tried before the expiry is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guess {
+    /// When the first one leaves: what comes an interval later would be too late without it.
+    pub first: Duration,
+    /// From then on.
+    pub interval: Duration,
+}
+
+impl Guess {
+    /// For an expiry at `timeout`, or up to a fiftieth of that and half a second more.
+    fn at(timeout: Duration) -> Self {
+        let interval = Duration::from_secs((GUESSED * timeout.as_secs_f64()).ceil() as u64);
+        let first = timeout.mul_f64(1.0 + GUESS_WITHIN).saturating_sub(interval) + GUESS_SLACK;
+        Self { first, interval }
+    }
 }
 
 /// What ordinary sockets can send: the kinds of the kernel engine.
@@ -59,6 +83,15 @@ const EARLY: [u32; 2] = [6, 12];
 /// From one early refresh to the next. The last one before T came later than at T/5, and the one before it is so long ago
 /// that it was necessary where H is more than 0.8 T.
 const EARLY_RATIO: f64 = 5.0;
+/// A guessed heartbeat is this part of the guessed expiry, in whole seconds,
+const GUESSED: f64 = 0.76;
+/// and holds for expiries that are longer by this part of it and that much.
+const GUESS_WITHIN: f64 = 0.015;
+const GUESS_SLACK: Duration = Duration::from_millis(800);
+/// Connections for each guess, which are at most a third of all that are kept.
+pub(super) const GUESS_COPIES: u32 = 2;
+/// For shorter timeouts the time to resolve them is longer than what a guess saves.
+const GUESS_FROM: Duration = Duration::from_secs(20);
 /// Verifying connections that are opened when T is known, where early ones are not in place.
 pub(super) const FRESH: u32 = 6;
 
@@ -72,14 +105,15 @@ impl Keeping {
         }
         let limited = Some(LIMITED).filter(|kind| kinds.contains(kind));
         let early = if verify == 0 { 0 } else { (room / 3).clamp(EARLY[0], EARLY[1]) };
-        let rest = room - early;
+        let guesses = if verify == 0 { Vec::new() } else { guesses(request, room / (3 * GUESS_COPIES)) };
+        let rest = room - early - (guesses.len() as u32 * GUESS_COPIES).min(room - early);
         // The proof tells of data, so that its row can wait, where there is one.
         let mut beside: Vec<(Refresh, bool)> =
             kinds.iter().map(|kind| (*kind, false)).chain(limited.map(|kind| (kind, true))).collect();
         beside.sort_by_key(|(kind, _)| (*kind == Refresh::Data) == (verify > 0));
         beside.truncate((rest / FEWEST) as usize);
         let copies = (rest / (beside.len() as u32).max(1)).min(COPIES);
-        Some(Self { kinds: kinds.to_vec(), limited, beside, copies, early, verify })
+        Some(Self { kinds: kinds.to_vec(), limited, beside, copies, early, guesses, verify })
     }
 
     /// Everything that is tried, and whether its packets are to die before the other end.
@@ -90,8 +124,21 @@ impl Keeping {
 
     /// Connections that it opens beside the ladder.
     pub fn connections(&self) -> u32 {
-        self.beside.len() as u32 * self.copies + self.early
+        self.beside.len() as u32 * self.copies + self.early + self.guesses.len() as u32 * GUESS_COPIES
     }
+}
+
+/// At most `most` of the timeouts that are within range: first those that several are known to have.
+fn guesses(request: &Request, most: u32) -> Vec<Guess> {
+    let mut known: Vec<(usize, Duration)> = Vec::new();
+    for cliff in request.cliffs.iter().filter(|c| c.at >= GUESS_FROM.max(request.min) && c.at < request.max) {
+        match known.iter_mut().find(|k| k.1 == cliff.at) {
+            Some(k) => k.0 += 1,
+            None => known.push((1, cliff.at)),
+        }
+    }
+    known.sort_by_key(|(count, at)| (std::cmp::Reverse(*count), *at));
+    known.into_iter().take(most as usize).map(|(_, at)| Guess::at(at)).collect()
 }
 
 /// The refreshes of a connection before T is known: ages from `first` on, each `ratio` times the one before, the copies at
@@ -133,6 +180,7 @@ impl Series {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Cliff;
 
     fn request(connections: u32, max: u64) -> Request {
         Request {
@@ -186,6 +234,20 @@ mod tests {
                 assert!(in_place >= least, "{in_place} for {t}");
                 t *= 1.03;
             }
+        }
+    }
+
+    #[test]
+    fn a_guess_is_at_least_three_quarters_of_its_timeout_and_proven_twice_within_1_8_of_it() {
+        let cliffs = [30, 60, 60, 75, 350, 600].map(|s| Cliff { at: Duration::from_secs(s), name: "a box".into() });
+        let keeping = Keeping::plan(&Request { cliffs: cliffs.to_vec(), ..request(512, 600) }, &ALL, 2).unwrap();
+        assert_eq!(keeping.guesses.len(), 4, "each once, and not the maximum");
+        assert_eq!(keeping.guesses[0], Guess::at(Duration::from_secs(60)), "two have it");
+        assert!(keeping.connections() <= 512 / SHARE);
+        for (guess, timeout) in keeping.guesses.iter().zip([60.0, 30.0, 75.0, 350.0]) {
+            let (first, interval) = (guess.first.as_secs_f64(), guess.interval.as_secs_f64());
+            assert!(interval >= 0.75 * timeout && first + interval > timeout, "{guess:?}");
+            assert!(first + 2.0 * interval < 1.8 * timeout + 1.5, "{guess:?}");
         }
     }
 

@@ -6,6 +6,12 @@
 //! the time to repeat lost heartbeats weighs more) one lost refresh is survived by design, and it holds for every run of
 //! them that is longer than T: then the proof takes as many intervals more.
 //!
+//! **A push each way.** Each refresh of a proof is a word of the client that breaks a silence of H, and it must have been
+//! answered; the test at the end is a push of the server after a silence of H, and the client's answer to it must have
+//! arrived (the reflector says so). So after each silence of H both directions were used, by either side first. A box that
+//! forgets one direction only fails the proof in that direction: where the client's last word was not answered before the
+//! push, or where its answer to the push is lost, the row says that the client spoke in vain.
+//!
 //! A proof that fails lowers H and is tried again with fresh connections.
 
 use super::hold::{Kept, Purpose, State};
@@ -20,6 +26,8 @@ const MOST: usize = 6;
 /// Beyond this many, only those that are done by then (in parts of T) take part.
 const FEW: usize = 3;
 const IN_TIME: f64 = 2.1;
+/// A heartbeat of this part of T is long enough where a shorter one is proven earlier.
+const ENOUGH: f64 = 0.75;
 /// A proof before T is known for sure begins when it could not a moment later.
 const SOON: Duration = Duration::from_millis(1000);
 /// So many make a proof of their own; fewer are joined by fresh ones.
@@ -66,13 +74,16 @@ impl Keeper {
         if !self.proof.begun {
             self.proof.begun = true;
             match known.heartbeat.filter(|h| self.keeping.verify > 0 && *h > Duration::ZERO) {
-                Some(heartbeat) => self.prove(Refresh::Data, heartbeat, env),
+                Some(heartbeat) => match self.guessed(known, heartbeat, env) {
+                    Some((interval, ready)) => self.take_up(known, Refresh::Data, interval, &ready),
+                    None => self.prove(Refresh::Data, heartbeat, env),
+                },
                 None => self.proof.over = true,
             }
         }
         for i in 0..self.holds.len() {
             match self.holds[i].purpose {
-                Purpose::Early(_) => self.close(i),
+                Purpose::Early(_) | Purpose::Guess(_) => self.close(i),
                 Purpose::Proves => self.aim(i),
                 Purpose::Grows(_) => {}
             }
@@ -85,14 +96,18 @@ impl Keeper {
         let Some(heartbeat) = known.heartbeat.filter(|h| self.keeping.verify > 0 && *h > Duration::ZERO) else {
             return;
         };
+        if self.guessed(known, heartbeat, env).is_some() {
+            return;
+        }
         let run = known.run(heartbeat);
         let in_place = self.in_place(known, Refresh::Data, heartbeat, run, env);
         let rounds = self.rounds(run);
         let punctual: Vec<usize> =
             in_place.into_iter().filter(|&i| self.is_in_time(i, known, heartbeat, rounds)).collect();
         // A little later the bound will be better, but too few will be in place.
-        let last_call = punctual.len().checked_sub(FEWEST).map(|n| self.holds[punctual[n]].last() + heartbeat);
-        if last_call.is_some_and(|at| at <= env.now + SOON) {
+        let n = punctual.len().saturating_sub(FEW);
+        let last_call = punctual.get(n).map(|&i| self.holds[i].last() + heartbeat);
+        if punctual.len() >= FEWEST && last_call.is_some_and(|at| at <= env.now + SOON) {
             self.proof.begun = true;
             self.proof.known = Some(known);
             self.prove(Refresh::Data, heartbeat, env);
@@ -131,23 +146,52 @@ impl Keeper {
         let Some(known) = self.proof.known else { return };
         let run = known.run(interval);
         let rounds = self.rounds(run);
-        self.proof = Proof { kind: Some(kind), interval, rounds, over: false, ..self.proof };
         let mut ready = self.in_place(known, kind, interval, run, env);
         // The proof is complete with the last of them: no more than the first few may be late.
         let punctual = ready.iter().filter(|&&i| self.is_in_time(i, known, interval, rounds)).count();
         ready.truncate(punctual.clamp(FEW, MOST));
-        for &i in &ready {
-            self.holds[i].purpose = Purpose::Proves;
-            self.holds[i].before = self.holds[i].sent.len() - 1;
-            self.holds[i].interval = Some(interval);
-            self.aim(i);
-        }
+        let last: Vec<(usize, usize)> = ready.into_iter().map(|i| (i, self.holds[i].sent.len() - 1)).collect();
+        self.take_up(known, kind, interval, &last);
+        let ready = last;
         if ready.len() < FEWEST {
             for copy in 0..FRESH {
                 let i = self.add(kind, Purpose::Proves, copy, env.now + self.gap * copy);
                 self.holds[i].interval = Some(interval);
             }
         }
+    }
+
+    /// The proof is made by these connections, each with the number of refreshes that are no part of it.
+    fn take_up(&mut self, known: Known, kind: Refresh, interval: Duration, ready: &[(usize, usize)]) {
+        let rounds = self.rounds(known.run(interval));
+        self.proof = Proof { kind: Some(kind), interval, rounds, over: false, ..self.proof };
+        for &(i, before) in ready {
+            let hold = &mut self.holds[i];
+            (hold.purpose, hold.before, hold.interval) = (Purpose::Proves, before, Some(interval));
+            self.aim(i);
+        }
+    }
+
+    /// The first guess to be done of those that turned out to be right, unless it is a cowardly one, with its connections: the first refresh was necessary, and the next one,
+    /// or the push, is still to come.
+    fn guessed(&self, known: Known, heartbeat: Duration, env: &Env<'_>) -> Option<(Duration, Vec<(usize, usize)>)> {
+        let right = |(i, h): (usize, &Kept)| {
+            let Purpose::Guess(guess) = h.purpose else { return None };
+            let interval = guess.interval;
+            let necessary = h.since + known.upper() + env.rtt < *h.sent.first()? + interval;
+            let fits = h.is_open()
+                && h.asked.is_none()
+                && necessary
+                && interval <= heartbeat
+                && h.last() + interval > env.now
+                && h.longest_gap(h.last()) < known.low.mul_f64(super::WITHIN);
+            fits.then_some((interval, i))
+        };
+        let right: Vec<(Duration, usize)> = self.holds.iter().enumerate().filter_map(right).collect();
+        let enough = |r: &&(Duration, usize)| r.0 >= known.low.mul_f64(ENOUGH);
+        let done_first = right.iter().filter(enough).min().or_else(|| right.iter().max())?.0;
+        let ready: Vec<_> = right.into_iter().filter(|r| r.0 == done_first).map(|(_, i)| (i, 0)).collect();
+        (ready.len() >= FEWEST).then_some((done_first, ready))
     }
 
     /// Connections whose last refresh was necessary and whose next one is still to come, the oldest refresh first.

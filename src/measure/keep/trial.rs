@@ -28,8 +28,11 @@ impl Keeper {
         } else if env.live {
             let window = env.tries.spacing * u32::from(env.tries.count) + env.rtt;
             let check = env.now + window;
-            let trial = Trial { asked: env.now, tries: Vec::new(), check, rounds: 1, heard: None };
             let hold = &mut self.holds[i];
+            // A client's word that was lost is repeated for as long, and may be late where the interval is short.
+            let due = hold.last() + 3 * env.rto + env.rtt;
+            let unanswered = hold.purpose == Purpose::Proves && !hold.answered && due < env.now;
+            let trial = Trial { asked: env.now, tries: Vec::new(), check, rounds: 1, unanswered, heard: None };
             hold.state = State::Testing(trial);
             hold.next = None;
             let id = hold.id;
@@ -55,6 +58,12 @@ impl Keeper {
             if matches!(self.holds[i].purpose, Purpose::Grows(_)) && !self.is_clean(i) {
                 return self.decide(i, Verdict::void(Cause::Undetermined, at));
             }
+            if matches!(&self.holds[i].state, State::Testing(trial) if trial.unanswered) {
+                // The push may have revived the direction in which the client had spoken in vain.
+                let cause = Some(Cause::PathForgot);
+                let lost = Verdict { outcome: Outcome::Silent, half: true, cause, at, ended: false, unasked: false };
+                return self.decide(i, lost);
+            }
             let alive = Verdict { outcome: Outcome::Alive, half: false, cause: None, at, ended: false, unasked: false };
             self.decide(i, alive);
         }
@@ -73,7 +82,7 @@ impl Keeper {
             State::Testing(_) => false,
             _ => return,
         };
-        if let Purpose::Early(_) = self.holds[i].purpose {
+        if let Purpose::Early(_) | Purpose::Guess(_) = self.holds[i].purpose {
             // Nothing was to be learnt from it yet.
             return self.close(i);
         }

@@ -6,11 +6,11 @@
 use super::super::path::NodeSpec;
 use super::super::paths::{Population, Truth, draw};
 use super::super::{Rng, Stopped, World, drive};
-use crate::boxes::{Activity, Eats};
+use crate::boxes::{Activity, Eats, Lifetime};
 use crate::measure::keep::{ALL, Cell};
 use crate::measure::recommend::Objective;
 use crate::measure::{Plan, Planner, Request};
-use crate::model::{Effect, Experiment, HoldRecord, Outcome, Refresh};
+use crate::model::{Cliff, Effect, Experiment, HoldRecord, Outcome, Refresh};
 use crate::time::{Duration, Instant};
 
 /// A population, and how many connections look at it.
@@ -22,6 +22,10 @@ pub struct KeepRow {
     pub population: Population,
     /// With how many connections, those that are kept alive included.
     pub connections: u32,
+    /// The timeouts that the profile names. Where it names some, every path has one of them.
+    pub cliffs: &'static [u64],
+    /// Connections that repeat the result.
+    pub recheck: u32,
     /// Seed of the first path.
     pub seed: u64,
 }
@@ -56,7 +60,15 @@ pub fn rows() -> Vec<KeepRow> {
     let of = |name, connections, max: u64, loss, seed| {
         // An outage across T delays whatever is measured; the ladder's own rows show by how much.
         let population = Population { outages: 0.0, ..Population::table(Duration::from_secs(max), loss) };
-        KeepRow { name, population, connections, seed }
+        KeepRow { name, population, connections, cliffs: &[], recheck: 0, seed }
+    };
+    let table = of("", 64, 600, 0.02, 0);
+    let unmixed = KeepRow { population: Population { mixtures: 0.0, ..table.population }, ..table };
+    // The default profile on a path that has one of its timeouts.
+    let guessed = |name, connections, seed| {
+        let row: KeepRow = of(name, connections, 630, 0.02, seed);
+        let population = Population { sweeps: 0.0, mixtures: 0.0, endless: 0.0, ..row.population };
+        KeepRow { population, cliffs: &CLIFFS, ..row }
     };
     vec![
         of("512, 10 min, loss 0 %", 512, 600, 0.0, 21_000_000),
@@ -65,8 +77,15 @@ pub fn rows() -> Vec<KeepRow> {
         of("700, 2 h, loss 2 %", 700, 7200, 0.02, 24_000_000),
         of("256, 10 min, loss 2 %", 256, 600, 0.02, 25_000_000),
         of("64, 10 min, loss 2 %", 64, 600, 0.02, 26_000_000),
+        KeepRow { population: unmixed.population, ..of("64, no mixtures", 64, 600, 0.02, 26_000_000) },
+        KeepRow { recheck: 16, ..of("512, 10 min, with recheck", 512, 600, 0.02, 22_000_000) },
+        guessed("512, a guess holds", 512, 27_000_000),
+        guessed("256, a guess holds", 256, 28_000_000),
     ]
 }
+
+/// The timeouts of the default profile that are within ten minutes, those that two are known to have twice.
+const CLIFFS: [u64; 13] = [30, 60, 60, 75, 100, 180, 240, 300, 300, 350, 350, 400, 600];
 
 /// What boxes count and swallow, each as often as the others.
 pub(super) const KINDS: [(Activity, Eats); 6] = [
@@ -110,11 +129,17 @@ pub fn run(row: &KeepRow, paths: u64) -> Vec<KeepCase> {
 
 /// Runs one path; also its decided holds.
 pub fn case(row: &KeepRow, seed: u64) -> (KeepCase, Vec<HoldRecord>) {
-    let (mut path, truth) = draw(&mut Rng::new(seed), &row.population);
+    let (mut path, mut truth) = draw(&mut Rng::new(seed), &row.population);
     let counts = KINDS[(seed % KINDS.len() as u64) as usize];
+    let nth = (seed / KINDS.len() as u64) as usize % row.cliffs.len().max(1);
+    let cliff = row.cliffs.get(nth).copied().map(Duration::from_secs);
     for node in &mut path.nodes {
         if let NodeSpec::Box(rules) = node {
             (rules.activity, rules.eats) = counts;
+            if let Some(cliff) = cliff {
+                rules.lifetime = Lifetime::Idle(cliff);
+                truth.onset = Some(cliff);
+            }
         }
     }
     let request = Request {
@@ -123,10 +148,10 @@ pub fn case(row: &KeepRow, seed: u64) -> (KeepCase, Vec<HoldRecord>) {
         resolution: 0.02,
         connections: row.connections,
         open_rate: 200,
-        cliffs: Vec::new(),
+        cliffs: row.cliffs.iter().map(|s| Cliff { at: Duration::from_secs(*s), name: String::new() }).collect(),
         reflector: true,
         try_spacing: Duration::ZERO,
-        recheck: 0,
+        recheck: row.recheck,
     };
     let mut plan = match Plan::keeping(request, &ALL, 2) {
         Ok(plan) => plan,

@@ -79,8 +79,7 @@ impl Link {
         }
         let info = self.info();
         let before = self.segs_in.swap(info.segs_in, Relaxed);
-        let ago = info.last_ack_recv.min(info.last_data_recv);
-        (info.segs_in > before).then(|| now.saturating_sub(ago))
+        disturbance(&info, before, now)
     }
 
     /// From now on it is kept alive.
@@ -200,6 +199,16 @@ pub(super) struct Baseline {
     pub(super) info: TcpInfo,
 }
 
+/// The state of an open connection, in both directions (include/net/tcp_states.h).
+const TCP_ESTABLISHED: u8 = 1;
+
+/// Where more than `before` segments have arrived, when the last of them did. What ends a connection disturbs no silence: it
+/// is told as the end, which its reader may be about to see.
+fn disturbance(info: &TcpInfo, before: u32, now: Instant) -> Option<Instant> {
+    let ago = info.last_ack_recv.min(info.last_data_recv);
+    (info.segs_in > before && info.state == TCP_ESTABLISHED).then(|| now.saturating_sub(ago))
+}
+
 /// When to look whether the opening was repeated: SYN-ACK and welcome are repeated after 1 and 3 s, or sooner (RFC 6298).
 const LOOKS: [Duration; 2] = [Duration::from_millis(1500), Duration::from_millis(4000)];
 
@@ -266,5 +275,21 @@ pub(super) async fn speak_first(link: Weak<Link>, tries: Tries) {
         if let Some(began) = began {
             clock.sleep_until(began + next).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_disturbs_a_silence_unless_it_ends_the_connection() {
+        let (now, ago) = (Instant::from_start(Duration::from_secs(9)), Duration::from_secs(2));
+        let info = TcpInfo { segs_in: 4, last_ack_recv: ago, last_data_recv: 3 * ago, ..TcpInfo::default() };
+        let of = |state, before| disturbance(&TcpInfo { state, ..info }, before, now);
+        assert_eq!(of(TCP_ESTABLISHED, 3), Some(now.saturating_sub(ago)));
+        assert_eq!(of(TCP_ESTABLISHED, 4), None);
+        // TCP_CLOSE after an RST, TCP_CLOSE_WAIT after a FIN
+        assert_eq!([7, 8].map(|state| of(state, 3)), [None, None]);
     }
 }

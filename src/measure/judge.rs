@@ -130,7 +130,9 @@ fn other_speaker(records: &[HoldRecord], main: &estimate::Estimate) -> Option<Sp
     let alive = evidence::longest_alive(&tested);
     let dead = evidence::shortest_dead(&tested);
     let onset = main.steps.first()?;
-    let beyond = onset.high.map(|h| h.as_secs_f64());
+    // A box that only looks now and then has forgotten everything one sweep later: only beyond that nothing can be left.
+    let sweep = main.sweep.unwrap_or_default();
+    let beyond = onset.high.map(|h| h.as_secs_f64() + sweep);
     let revived = beyond.is_some_and(|high| alive > high) && main.steps.len() == 1;
     let record = |r: &&HoldRecord| {
         r.first_speaker == FirstSpeaker::Client && !matches!(r.outcome, Outcome::Alive | Outcome::Void)

@@ -199,7 +199,7 @@ pub(super) struct Baseline {
     pub(super) info: TcpInfo,
 }
 
-/// The state of an open connection, in both directions (include/net/tcp_states.h).
+/// The state of an open connection, in both directions (`include/net/tcp_states.h`).
 const TCP_ESTABLISHED: u8 = 1;
 
 /// Where more than `before` segments have arrived, when the last of them did. What ends a connection disturbs no silence: it
